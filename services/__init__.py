@@ -1,0 +1,1 @@
+"""Independent services; they know each other only through shared/events and HTTP."""

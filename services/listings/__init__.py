@@ -1,0 +1,1 @@
+"""What is sold, and the trade itself."""

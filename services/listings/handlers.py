@@ -1,0 +1,48 @@
+"""Door 2: one function per kind of event, as it comes back from the accepted log."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.listings import items, rule_values, transactions
+from shared.clock import utc_now
+from shared.consumer import Handlers, Received
+from shared.events.platform import (
+    ListingChanged,
+    ListingPublished,
+    ListingWithdrawn,
+    OrderCancelled,
+    OrderPlaced,
+    OrderReturned,
+    ParcelDelivered,
+    ParcelShipped,
+    PaymentMade,
+    ReviewPosted,
+    ReviewRemoved,
+)
+
+
+async def on_documents(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Merge documents and reviews into their transactions."""
+    limits = await rule_values.tolerances(session, on=utc_now().date())
+    await transactions.record(session, received, limits)
+
+
+async def on_listings(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Add versions of listings."""
+    await items.record(session, received)
+
+
+HANDLERS: Handlers = {
+    OrderPlaced: on_documents,
+    OrderCancelled: on_documents,
+    OrderReturned: on_documents,
+    PaymentMade: on_documents,
+    ParcelShipped: on_documents,
+    ParcelDelivered: on_documents,
+    ReviewPosted: on_documents,
+    ReviewRemoved: on_documents,
+    ListingPublished: on_listings,
+    ListingChanged: on_listings,
+    ListingWithdrawn: on_listings,
+}

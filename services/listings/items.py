@@ -1,0 +1,100 @@
+"""Listings: every version of an offer is kept, the newest one is the offer."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.listings.models import Listing, ListingVersion
+from shared.consumer import Received
+from shared.events.listings import ListingRecorded
+from shared.events.platform import ListingWithdrawn
+from shared.identifiers import account_id, listing_id
+from shared.messaging import publish
+
+
+async def record(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Add a version for each event and publish it. A withdrawal of an unknown listing has no operator: refused."""
+    ids = {_id(one) for one in received}
+    newest = {
+        row.id: {"version": row.version, "content": row.content, "account_id": row.account_id}
+        for row in (await session.execute(select(Listing).where(Listing.id.in_(ids)))).scalars()
+    }
+    versions, current, events = [], {}, []
+    for one in received:
+        identifier = _id(one)
+        row = _version(one, identifier, newest.get(identifier))
+        newest[identifier] = row
+        current[identifier] = row
+        versions.append(row)
+        events.append(_event(one, row))
+    await _write(session, versions, list(current.values()))
+    await publish(session, events, source="listings")
+
+
+async def _write(
+    session: AsyncSession, versions: Sequence[dict[str, Any]], current: Sequence[dict[str, Any]]
+) -> None:
+    await session.execute(
+        insert(ListingVersion),
+        [
+            {
+                "listing_id": row["id"],
+                **{k: row[k] for k in ("version", "platform_id", "event_id", "state", "content")},
+            }
+            for row in versions
+        ],
+    )
+    statement = insert(Listing)
+    kept = {k: statement.excluded[k] for k in ("account_id", "version", "state", "content")}
+    columns = ("id", "platform_id", "listing_ref", "account_id", "version", "state", "content")
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=[Listing.id], set_=kept),
+        [{k: row[k] for k in columns} for row in current],
+    )
+
+
+def _id(one: Received) -> UUID:
+    return listing_id(one.source.removeprefix("/platforms/"), one.event.listing_ref)
+
+
+def _version(one: Received, identifier: UUID, before: dict[str, Any] | None) -> dict[str, Any]:
+    platform_id = one.source.removeprefix("/platforms/")
+    withdrawn = isinstance(one.event, ListingWithdrawn)
+    if withdrawn and before is None:
+        raise UnknownListing(f"{one.event.listing_ref} was withdrawn but never published")
+    return {
+        "id": identifier,
+        "platform_id": platform_id,
+        "listing_ref": one.event.listing_ref,
+        "event_id": one.id,
+        "account_id": before["account_id"]
+        if withdrawn and before
+        else account_id(platform_id, one.event.operator_ref),
+        "version": before["version"] + 1 if before else 1,
+        "state": "withdrawn" if withdrawn else "published",
+        "content": before["content"] if withdrawn and before else msgspec.to_builtins(one.event),
+    }
+
+
+class UnknownListing(ValueError):
+    """A withdrawal names a listing that was never published."""
+
+
+def _event(one: Received, row: dict[str, Any]) -> ListingRecorded:
+    return ListingRecorded(
+        occurred_at=one.time,
+        listing_id=row["id"],
+        account_id=row["account_id"],
+        platform_id=row["platform_id"],
+        listing_ref=row["listing_ref"],
+        version=row["version"],
+        state=row["state"],
+        category=row["content"].get("category"),
+        gtin=row["content"].get("gtin"),
+        hs_code=row["content"].get("hs_code"),
+    )

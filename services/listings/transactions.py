@@ -1,0 +1,218 @@
+"""Transactions assembled from documents as they arrive, a batch at a time."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.listings import reviews
+from services.listings.documents import Documents, Line
+from services.listings.matching import Match, Tolerances, classify, due_minor, paid_minor
+from shared.consumer import Received
+from shared.database import driver
+from shared.events.listings import (
+    Trade,
+    TransactionEvent,
+    TransactionMatched,
+    TransactionMismatched,
+    TransactionRecorded,
+)
+from shared.events.platform import OrderPlaced, PaymentMade, ReviewPosted, ReviewRemoved
+from shared.identifiers import account_id, transaction_id
+from shared.messaging import publish
+
+# What a consumer of transactions acts on; the rest is told when it changes the class.
+_TELLING = (OrderPlaced, PaymentMade)
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(Documents).decode
+
+_LOAD = "SELECT id, documents, revision, match FROM transactions WHERE id = ANY ($1::uuid[])"
+_STORE = """
+    INSERT INTO transactions (id, platform_id, order_ref, documents, revision, match, reasons, currency,
+        due_minor, paid_minor, has_order, lines, payments, shipments, deliveries)
+    SELECT i, p, o, d, r, m, string_to_array(w, ','), c, du, pa, h, l, n, s, e FROM unnest(
+        $1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::int[], $6::text[], $7::text[], $8::text[],
+        $9::bigint[], $10::bigint[], $11::bool[], $12::smallint[], $13::smallint[], $14::smallint[], $15::smallint[]
+    ) AS x (i, p, o, d, r, m, w, c, du, pa, h, l, n, s, e)
+    ON CONFLICT (id) DO UPDATE SET documents = excluded.documents, revision = excluded.revision,
+        match = excluded.match, reasons = excluded.reasons, currency = excluded.currency,
+        due_minor = excluded.due_minor, paid_minor = excluded.paid_minor, has_order = excluded.has_order,
+        lines = excluded.lines, payments = excluded.payments, shipments = excluded.shipments,
+        deliveries = excluded.deliveries, updated_at = now()
+"""
+
+
+@dataclass
+class Known:
+    """A transaction in hand: what was stored, and what a batch adds."""
+
+    id: UUID
+    platform_id: str
+    order_ref: str
+    documents: Documents
+    revision: int = 0
+    match: Match = Match("awaiting_documents", [])
+    telling: bool = False
+
+
+async def record(session: AsyncSession, received: Sequence[Received], tolerances: Tolerances) -> None:
+    """Merge a batch of documents and reviews into their transactions; publish what changed."""
+    by_transaction: dict[UUID, list[Received]] = defaultdict(list)
+    for one in received:
+        platform_id = one.source.removeprefix("/platforms/")
+        by_transaction[transaction_id(platform_id, one.event.order_ref)].append(one)
+    known = await _load(session, by_transaction)
+    posted = [one for one in received if isinstance(one.event, ReviewPosted | ReviewRemoved)]
+    changed = []
+    published: list[TransactionEvent] = []
+    for identifier, documents in by_transaction.items():
+        transaction = known[identifier]
+        if _merge(transaction, documents, tolerances):
+            changed.append(transaction)
+            if transaction.telling:
+                published.extend(events_of(transaction))
+    await _store(session, changed)
+    await publish(session, published, source="listings")
+    await reviews.record(session, posted, {i: k.documents for i, k in known.items()})
+
+
+async def _load(session: AsyncSession, wanted: dict[UUID, list[Received]]) -> dict[UUID, Known]:
+    rows = await (await driver(session)).fetch(_LOAD, list(wanted))
+    stored = {row["id"]: row for row in rows}
+    known = {}
+    for identifier, documents in wanted.items():
+        first = documents[0]
+        row = stored.get(identifier)
+        known[identifier] = Known(
+            identifier,
+            first.source.removeprefix("/platforms/"),
+            first.event.order_ref,
+            _unpack(row["documents"]) if row else Documents(),
+            row["revision"] if row else 0,
+            Match(row["match"], []) if row else Match("awaiting_documents", []),
+        )
+    return known
+
+
+def _merge(transaction: Known, received: Sequence[Received], tolerances: Tolerances) -> bool:
+    changed = False
+    for one in received:
+        if isinstance(one.event, ReviewPosted | ReviewRemoved):
+            continue
+        transaction.documents.add(one.event)
+        changed = True
+        transaction.telling |= isinstance(one.event, _TELLING)
+    if changed:
+        before = transaction.match.match
+        transaction.match = classify(transaction.documents, tolerances)
+        transaction.revision += 1
+        transaction.telling |= transaction.match.match != before
+    return changed
+
+
+async def _store(session: AsyncSession, changed: Sequence[Known]) -> None:
+    if changed:
+        columns: Iterable[Any] = zip(*map(_row, changed), strict=True)
+        await (await driver(session)).execute(_STORE, *map(list, columns))
+
+
+def _row(transaction: Known) -> tuple[object, ...]:
+    documents = transaction.documents
+    parcels = documents.parcels.values()
+    return (
+        transaction.id,
+        transaction.platform_id,
+        transaction.order_ref,
+        _pack(documents),
+        transaction.revision,
+        transaction.match.match,
+        ",".join(transaction.match.reasons),
+        currency(documents),
+        due_minor(documents),
+        paid_minor(documents),
+        documents.order is not None,
+        len(documents.lines),
+        len(documents.payments),
+        sum(parcel.shipped_at is not None for parcel in parcels),
+        sum(parcel.delivered_at is not None for parcel in parcels),
+    )
+
+
+def currency(documents: Documents) -> str:
+    """Return the order's currency, or that of a payment while the order is unknown."""
+    if documents.order is not None:
+        return documents.order.currency
+    return next((payment.currency for payment in documents.payments.values()), "")
+
+
+def trades(platform_id: str, lines: Sequence[Line]) -> list[Trade]:
+    """Return what each operator sold, in the order of their first lines."""
+    by_operator: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        by_operator[line.operator_ref].append(line)
+    return [
+        Trade(
+            account_id=account_id(platform_id, operator_ref),
+            operator_ref=operator_ref,
+            goods_minor=sum(line.quantity * line.unit_price_minor for line in own),
+            freight_minor=sum(line.freight_minor for line in own),
+            lines=len(own),
+            quantity=sum(line.quantity for line in own),
+            listing_refs=[line.listing_ref for line in own],
+        )
+        for operator_ref, own in by_operator.items()
+    ]
+
+
+def events_of(transaction: Known) -> list[TransactionEvent]:
+    """Return the state of a transaction as events, one for each operator in it."""
+    kind: type[TransactionEvent] = TransactionMismatched
+    if transaction.match.match == "matched":
+        kind = TransactionMatched
+    elif transaction.match.match == "awaiting_documents":
+        kind = TransactionRecorded
+    shared = _state(transaction)
+    parts: list[Trade] | list[None] = trades(transaction.platform_id, transaction.documents.lines) or [None]
+    return [kind(**shared, part=index, parts=len(parts), trade=trade) for index, trade in enumerate(parts)]
+
+
+def _state(transaction: Known) -> dict[str, Any]:  # keyword arguments of the event's own fields
+    documents = transaction.documents
+    order = documents.order
+    payments = list(documents.payments.values())
+    parcels = list(documents.parcels.values())
+    return {
+        "occurred_at": max(documents.times()),
+        "transaction_id": transaction.id,
+        "platform_id": transaction.platform_id,
+        "order_ref": transaction.order_ref,
+        "revision": transaction.revision,
+        "match": transaction.match.match,
+        "reasons": transaction.match.reasons,
+        "currency": currency(documents),
+        "mode": order.mode if order else "B2C",
+        "buyer_ref": order.buyer_ref if order else None,
+        "device_ref": order.device_ref if order else None,
+        "address_ref": order.address_ref if order else None,
+        "ip_ref": order.ip_ref if order else None,
+        "payer_ref": payments[0].payer_ref if payments else None,
+        "paid_minor": paid_minor(documents),
+        "due_minor": due_minor(documents),
+        "payments": len(payments),
+        "parcels": len(parcels),
+        "weight_g": parcels[0].weight_g if parcels else None,
+        "courier": parcels[0].courier if parcels else None,
+        "placed_at": order.placed_at if order else None,
+        "paid_at": min((p.paid_at for p in payments), default=None),
+        "shipped_at": min((p.shipped_at for p in parcels if p.shipped_at), default=None),
+        "delivered_at": max((p.delivered_at for p in parcels if p.delivered_at), default=None),
+        "cancelled": documents.cancelled_at is not None,
+        "returned": documents.returned_at is not None,
+    }
+

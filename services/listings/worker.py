@@ -1,0 +1,27 @@
+"""Kafka composition root of listings."""
+
+from services.listings.handlers import HANDLERS
+from services.listings.intake import INGEST
+from services.listings.settings import Settings
+from shared.consumer import Consumer
+from shared.database import make_engine, make_sessions
+from shared.events.catalogue import EVENT_TYPES
+from shared.platform_topics import PlatformTopics
+from shared.topics import SUBSCRIPTIONS
+
+
+def consumers(settings: Settings) -> list[Consumer]:
+    """Return the consumers of this service: what was accepted here, and platforms' own topics."""
+    sessions = make_sessions(make_engine(settings.database_url, pool_size=2))
+    documents = Consumer(
+        "listings",
+        bootstrap=settings.kafka_bootstrap,
+        sessions=sessions,
+        handlers=HANDLERS,
+        known_types=EVENT_TYPES,
+        topics=SUBSCRIPTIONS[settings.service],
+    )
+    platforms = PlatformTopics(
+        settings.service, INGEST, settings.kafka_bootstrap, sessions, keeps_unknown=True
+    )
+    return [documents, platforms]

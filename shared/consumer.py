@@ -1,0 +1,330 @@
+"""The Kafka loop: read a batch, apply it, and commit effects, outbox rows, quarantine and position together.
+
+The position lives in PostgreSQL, so an effect and the fact that it happened cannot come apart. Kafka's own
+offsets are written too, for lag tools, and never read.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import quarantine, stream_positions
+from shared.clock import utc_now, wait
+from shared.database import Sessions, is_connection_error, transaction
+from shared.messaging import position
+
+log = structlog.get_logger(__name__)
+
+MAX_MESSAGE_BYTES = 1_000_000
+COMMIT_SECONDS = 1.0
+POLL_MS = 200
+STOP_AFTER_QUARANTINED_IN_A_ROW = 500
+
+
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """One event as it came, with where it came from."""
+
+    event: Any  # the struct its type names; a handler is registered for exactly those
+    id: str
+    type: str
+    source: str
+    topic: str
+    partition: int
+    offset: int
+    position: int
+    traceparent: str | None
+    stated_time: str
+
+    @property
+    def time(self) -> datetime:
+        """Return the event's CloudEvents time; the present where its sender stated none."""
+        return datetime.fromisoformat(self.stated_time) if self.stated_time else utc_now()
+
+
+Handler = Callable[[AsyncSession, Sequence[Received]], Awaitable[None]]
+Handlers = Mapping[type[Any], Handler]
+
+
+class PositionLost(Exception):
+    """Another owner has moved a partition's position on: stop and rejoin."""
+
+
+class TooManyQuarantined(Exception):
+    """Nearly everything fails: a bad deploy, not bad messages."""
+
+
+@dataclass
+class Batch:
+    """What was read at once, decoded, beside what could not be."""
+
+    received: list[Received] = field(default_factory=list)
+    refused: list[quarantine.Refused] = field(default_factory=list)
+    progress: dict[TopicPartition, stream_positions.Progress] = field(default_factory=dict)
+
+
+class Consumer:
+    """One consumer group's member for one service."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        bootstrap: str,
+        sessions: Sessions,
+        handlers: Handlers,
+        known_types: Mapping[str, type[Any]],
+        topics: Collection[str] = (),
+        pattern: str | None = None,
+        max_records: int = 2_000,
+    ) -> None:
+        self.name = name
+        self._bootstrap = bootstrap
+        self._sessions = sessions
+        self._handlers = handlers
+        self._decoders = {
+            type_name: msgspec.json.Decoder(kind).decode for type_name, kind in known_types.items()
+        }
+        self._by_type = {kind.type: handler for kind, handler in handlers.items()}
+        self._topics = list(topics)
+        self._pattern = pattern
+        self._max_records = max_records
+        self._positions: dict[TopicPartition, stream_positions.Position] = {}
+        self._cluster_id = ""
+        self._in_a_row = 0
+        # A rebalance waits for the batch in hand; what was read before it is not applied after it.
+        self._hands = asyncio.Lock()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until told to stop; rejoin when a partition was taken over or the broker went away."""
+        while not stop.is_set():
+            try:
+                await self._membership(stop)
+            except Exception as error:
+                if not isinstance(error, KafkaError | PositionLost) and not is_connection_error(error):
+                    raise
+                log.warning("consumer_rejoins", consumer=self.name, error=repr(error))
+                await wait(stop, 0.5)
+
+    async def _membership(self, stop: asyncio.Event) -> None:
+        self._cluster_id = await read_cluster_id(self._bootstrap)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=self.name,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=6_000,
+            heartbeat_interval_ms=1_000,
+            max_poll_interval_ms=300_000,
+            max_partition_fetch_bytes=4 << 20,
+            fetch_max_wait_ms=POLL_MS,
+            metadata_max_age_ms=5_000 if self._pattern else 60_000,
+        )
+        await consumer.start()
+        try:
+            listener = _Seek(self, consumer)
+            if self._pattern is not None:
+                consumer.subscribe(pattern=self._pattern, listener=listener)
+            else:
+                consumer.subscribe(self._topics, listener=listener)
+            await self._consume(consumer, stop)
+        finally:
+            await asyncio.wait_for(consumer.stop(), 10)
+
+    async def _consume(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+        committed = time.monotonic()
+        while not stop.is_set():
+            records = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
+            if records:
+                await self._apply_when_possible(records, stop)
+            if time.monotonic() - committed > COMMIT_SECONDS:
+                committed = time.monotonic()
+                await self._tell_kafka(consumer)
+
+    async def _apply_when_possible(
+        self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]], stop: asyncio.Event
+    ) -> None:
+        pause = 0.1
+        while not stop.is_set():
+            try:
+                async with self._hands:
+                    await self.apply(records)
+            except Exception as error:
+                if isinstance(error, PositionLost) or not is_connection_error(error):
+                    raise
+                log.warning("database_away", consumer=self.name, error=repr(error), pause_seconds=pause)
+                await wait(stop, pause)
+                pause = min(pause * 2, 5.0)
+            else:
+                return
+
+    async def apply(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        """Apply records in one transaction; when their effects fail, one by one, the failing ones refused."""
+        batch = self._decode(records)
+        if not batch.progress:
+            return
+        try:
+            await self._commit(batch)
+        except PositionLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is either the world or one message
+            if is_connection_error(error):
+                raise
+            await self._one_by_one(batch, records, error)
+        for place, progress in batch.progress.items():
+            self._positions[place] = progress.after
+
+    async def _commit(self, batch: Batch) -> None:
+        started = time.perf_counter()
+        async with transaction(self._sessions) as session:
+            await self._handle(session, batch.received)
+            await quarantine.put(session, self.name, batch.refused)
+            seconds = time.perf_counter() - started
+            moved = await stream_positions.advance(
+                session, self.name, self._cluster_id, batch.progress, seconds
+            )
+            if moved != len(batch.progress):
+                raise PositionLost(f"{self.name}: {moved} of {len(batch.progress)} positions were ours")
+
+    async def _handle(self, session: AsyncSession, received: Sequence[Received]) -> None:
+        by_handler: dict[Handler, list[Received]] = defaultdict(list)
+        for one in received:
+            if (handler := self._by_type.get(one.type)) is not None:
+                by_handler[handler].append(one)
+        for handler, events in by_handler.items():
+            await handler(session, events)
+
+    async def _one_by_one(
+        self, batch: Batch, records: Mapping[TopicPartition, Sequence[ConsumerRecord]], cause: Exception
+    ) -> None:
+        """Find the messages a batch fails on, by handling each in a savepoint of its own."""
+        log.warning("batch_failed", consumer=self.name, error=repr(cause))
+        originals = {(p.topic, p.partition, r.offset): r for p, rs in records.items() for r in rs}
+        async with transaction(self._sessions) as session:
+            for one in batch.received:
+                try:
+                    async with session.begin_nested():
+                        await self._handle(session, [one])
+                except Exception as error:
+                    if is_connection_error(error):
+                        raise
+                    record = originals[one.topic, one.partition, one.offset]
+                    batch.refused.append(quarantine.Refused(record, "handler_failed", repr(error)))
+            await quarantine.put(session, self.name, batch.refused)
+            moved = await stream_positions.advance(session, self.name, self._cluster_id, batch.progress, 0.0)
+            if moved != len(batch.progress):
+                raise PositionLost(f"{self.name}: another owner moved on")
+        self._count_refused(batch)
+
+    def _decode(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
+        batch = Batch()
+        for place, messages in records.items():
+            before = self._positions.get(place)
+            if before is None or not messages:
+                continue
+            progress = stream_positions.Progress(before=before, after=before)
+            for record in messages:
+                self._decode_one(record, progress, batch)
+            progress.after = stream_positions.Position(messages[-1].offset + 1, progress.last_sequence)
+            batch.progress[place] = progress
+        self._count_refused(batch)
+        return batch
+
+    def _decode_one(self, record: ConsumerRecord, progress: stream_positions.Progress, batch: Batch) -> None:
+        headers = dict(record.headers)
+        place = headers.get("ce_sequence", b"").decode("ascii", "replace")
+        if place:
+            if place <= progress.last_sequence:
+                return
+            progress.last_sequence = place
+            progress.positions.append(position(place))
+        try:
+            batch.received.append(self._received(record, headers, place))
+        except quarantine.UnreadableError as error:
+            batch.refused.append(quarantine.Refused(record, error.code, error.detail))
+
+    def _received(self, record: ConsumerRecord, headers: Mapping[str, bytes], place: str) -> Received:
+        kind = headers.get("ce_type", b"").decode("utf-8", "replace")
+        decode = self._decoders.get(kind)
+        if decode is None:
+            raise quarantine.UnreadableError("unknown_type", f"type {kind[:200]!r} is not known")
+        if record.value is None or len(record.value) > MAX_MESSAGE_BYTES:
+            raise quarantine.UnreadableError("wrong_size", f"a value has 1 to {MAX_MESSAGE_BYTES} bytes")
+        try:
+            event = decode(record.value)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise quarantine.UnreadableError("undecodable", str(error)) from error
+        traceparent = headers.get("traceparent")
+        return Received(
+            event,
+            headers.get("ce_id", b"").decode("utf-8", "replace"),
+            kind,
+            headers.get("ce_source", b"").decode("utf-8", "replace"),
+            record.topic,
+            record.partition,
+            record.offset,
+            position(place) if place else -1,
+            traceparent.decode("ascii", "replace") if traceparent else None,
+            headers.get("ce_time", b"").decode("ascii", "replace"),
+        )
+
+    def _count_refused(self, batch: Batch) -> None:
+        self._in_a_row = self._in_a_row + len(batch.refused) if not batch.received else 0
+        if self._in_a_row > STOP_AFTER_QUARANTINED_IN_A_ROW:
+            raise TooManyQuarantined(f"{self.name} refused {self._in_a_row} messages in a row")
+
+    async def _tell_kafka(self, consumer: AIOKafkaConsumer) -> None:
+        offsets = {p: at.next for p, at in self._positions.items() if p in consumer.assignment()}
+        if not offsets:
+            return
+        try:
+            await consumer.commit(offsets)
+        except KafkaError as error:
+            log.info("lag_not_told", consumer=self.name, error=repr(error))
+
+    async def take(self, consumer: AIOKafkaConsumer, assigned: Collection[TopicPartition]) -> None:
+        """Seek every assigned partition to the position stored in PostgreSQL."""
+        places = [(p.topic, p.partition) for p in assigned]
+        async with self._hands, transaction(self._sessions) as session:
+            stored = await stream_positions.read(session, self.name, self._cluster_id, places)
+        self._positions = {TopicPartition(*place): at for place, at in stored.items()}
+        for partition, at in self._positions.items():
+            consumer.seek(partition, at.next)
+        log.info("assigned", consumer=self.name, partitions=len(places))
+
+    async def release(self) -> None:
+        """Let go of every partition; what was not committed will be read again by the next owner."""
+        async with self._hands:
+            self._positions = {}
+
+
+class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    def __init__(self, owner: Consumer, consumer: AIOKafkaConsumer) -> None:
+        self._owner = owner
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        await self._owner.release()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        await self._owner.take(self._consumer, assigned)
+
+
+async def read_cluster_id(bootstrap: str) -> str:
+    """Return the id of a cluster: another one means another log, to be read from its start."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return str((await admin.describe_cluster())["cluster_id"])
+    finally:
+        await admin.close()

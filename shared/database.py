@@ -1,0 +1,90 @@
+"""Engines, sessions and the conventions every service's tables follow."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import MetaData, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+EVERY_PLATFORM = "*"
+NO_PLATFORM = ""
+
+_NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# The driver's own errors that mean "the world is bad", not "the message is bad".
+CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.TransactionRollbackError,
+)
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+def new_metadata() -> MetaData:
+    """Return metadata with the naming convention that makes migrations reproducible."""
+    return MetaData(naming_convention=_NAMING)
+
+
+def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
+    """Return an engine on asyncpg that gives up on abandoned transactions."""
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 60,
+            "server_settings": {"idle_in_transaction_session_timeout": "30000", "jit": "off"},
+        },
+    )
+
+
+def make_sessions(engine: AsyncEngine) -> Sessions:
+    """Return the session factory of an engine."""
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+@asynccontextmanager
+async def transaction(sessions: Sessions, platform: str = EVERY_PLATFORM) -> AsyncIterator[AsyncSession]:
+    """Open one transaction in which row-level security shows `platform` (or every one); commit at its end."""
+    async with sessions() as session, session.begin():
+        await see_platform(session, platform)
+        yield session
+
+
+async def see_platform(session: AsyncSession, platform: str) -> None:
+    """Set whose rows this transaction sees; without it row-level security shows none."""
+    await session.execute(text("SELECT set_config('crosswatch.platform', :p, true)"), {"p": platform})
+
+
+async def driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
+    """Return asyncpg's connection of a session, for arrays and binary rows.
+
+    The session's transaction is open by then: `transaction()` has set whose rows it sees.
+    """
+    connection = await session.connection()
+    raw = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(raw, asyncpg.Connection)
+    return raw
+
+
+def is_connection_error(error: BaseException) -> bool:
+    """Tell whether an error, or what caused it, says that the database went away."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, CONNECTION_ERRORS) or getattr(seen, "connection_invalidated", False):
+            return True
+        seen = getattr(seen, "orig", None) or seen.__cause__
+    return False

@@ -1,0 +1,1 @@
+"""Event contracts: plain msgspec structs, one file per publishing party."""

@@ -1,0 +1,24 @@
+"""Every event type by its name: what consumers can decode and what the documents list."""
+
+from typing import Any
+
+from shared.events import credit, disputes, identity, listings, risk
+from shared.events.base import Event
+from shared.events.platform import PLATFORM_EVENTS, PlatformEvent
+
+PUBLISHED: tuple[type[Event], ...] = (
+    *identity.EVENTS,
+    *listings.EVENTS,
+    *risk.EVENTS,
+    *credit.EVENTS,
+    *disputes.EVENTS,
+)
+
+EVENT_TYPES: dict[str, type[Any]] = {kind.type: kind for kind in PLATFORM_EVENTS} | {
+    kind.type: kind for kind in PUBLISHED
+}
+
+
+def platform_types(service: str) -> list[type[PlatformEvent]]:
+    """Return what platforms send to a service."""
+    return [kind for kind in PLATFORM_EVENTS if kind.to == service]

@@ -1,0 +1,44 @@
+"""Identifiers that any service derives in the same way, without asking another."""
+
+from functools import lru_cache
+from uuid import NAMESPACE_URL, UUID
+
+import uuid_utils
+
+_NAMESPACE = uuid_utils.UUID(NAMESPACE_URL.hex)
+
+
+def new_id() -> UUID:
+    """Return a time-ordered UUIDv7 (RFC 9562, 5.7)."""
+    return UUID(int=uuid_utils.uuid7().int)
+
+
+@lru_cache(maxsize=200_000)
+def account_id(platform_id: str, operator_ref: str) -> UUID:
+    """Return the account of a merchant on a platform: UUIDv5 of both (RFC 9562, 5.5)."""
+    return _name_based(f"/platforms/{platform_id}/operators/{operator_ref}")
+
+
+@lru_cache(maxsize=50_000)
+def transaction_id(platform_id: str, order_ref: str) -> UUID:
+    """Return the transaction an order, its payments and its parcels belong to."""
+    return _name_based(f"/platforms/{platform_id}/orders/{order_ref}")
+
+
+def listing_id(platform_id: str, listing_ref: str) -> UUID:
+    """Return the listing of a platform's own reference."""
+    return _name_based(f"/platforms/{platform_id}/listings/{listing_ref}")
+
+
+def operator_id(jurisdiction: str, scheme: str, number: str) -> UUID:
+    """Return the legal entity behind a registration number."""
+    return _name_based(f"/jurisdictions/{jurisdiction}/{scheme}/{number}")
+
+
+def derived_id(*parts: object) -> UUID:
+    """Return an id that depends on nothing but its inputs, for results that may be computed twice."""
+    return _name_based("/derived/" + "/".join(map(str, parts)))
+
+
+def _name_based(name: str) -> UUID:
+    return UUID(int=uuid_utils.uuid5(_NAMESPACE, name).int)

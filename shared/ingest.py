@@ -1,0 +1,184 @@
+"""The door for platforms: bytes in, accepted events in the outbox, an answer per item.
+
+HTTP and Kafka end in the same `accept()`. What is accepted is stored once, as the bytes that came.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.events.platform import PlatformEvent, Ref, Zoned
+from shared.ingest_faults import Fault, fault_of, unstorable
+from shared.ingest_store import Item, store
+
+MAX_EVENTS = 1_000
+MAX_EVENT_BYTES = 900_000
+
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+Subject = Callable[[str, Any], UUID]
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """Why one item was not taken: its index in the batch, its id if it could be read, code and pointer."""
+
+    index: int
+    id: str | None
+    code: str
+    detail: str
+    pointer: str = ""
+
+
+@dataclass
+class Answer:
+    """What became of a batch."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+class _Peek(msgspec.Struct):
+    id: Any = None
+    type: Any = None
+    source: Any = None
+
+
+class Ingest:
+    """What one service takes: its types, the topic they go to, and whose history each belongs to."""
+
+    def __init__(
+        self,
+        *,
+        topic: str,
+        subjects: dict[type[PlatformEvent], Subject],
+        faults: Callable[[PlatformEvent], Fault | None] = lambda _: None,
+    ) -> None:
+        self.topic = topic
+        self.types = frozenset(kind.type for kind in subjects)
+        self._subject_of: dict[type[Any], Subject] = dict(subjects)
+        self._faults = faults
+        self._times: dict[type[Any], list[str]] = {kind: _time_fields(kind) for kind in subjects}
+        self._decode = msgspec.json.Decoder(_envelopes(subjects)).decode
+        self._peek = msgspec.json.Decoder(_Peek).decode
+
+    async def accept(self, session: AsyncSession, platform_id: str, raws: Sequence[bytes]) -> Answer:
+        """Store what is new of a platform's events, in the caller's transaction, and say what became of each."""
+        answer = Answer()
+        items = self.read(platform_id, raws, answer.rejected)
+        stored = await store(session, self.topic, platform_id, items, len(answer.rejected))
+        answer.accepted = stored.accepted
+        answer.duplicate = stored.duplicate
+        answer.rejected.extend(
+            Rejection(
+                item.index, item.id, "id_conflict", "this id was used before with another payload", "/id"
+            )
+            for item in stored.conflicting
+        )
+        answer.rejected.sort(key=lambda r: r.index)
+        return answer
+
+    def read(self, platform_id: str, raws: Sequence[bytes], rejected: list[Rejection]) -> list[Item]:
+        """Decode and check each event; what is unfit is added to `rejected`."""
+        source = f"/platforms/{platform_id}"
+        items = []
+        for index, raw in enumerate(raws):
+            item = self._read_one(platform_id, source, index, raw)
+            if isinstance(item, Rejection):
+                rejected.append(item)
+            else:
+                items.append(item)
+        return items
+
+    def _read_one(self, platform_id: str, source: str, index: int, raw: bytes) -> Item | Rejection:
+        try:
+            event = self._decode(raw)
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+            return self._rejection(index, raw, self._more_exact(raw, source, fault_of(error)))
+        fault = self._unfit(event, source, raw)
+        if fault is not None:
+            return self._rejection(index, raw, fault)
+        key = self._subject_of[type(event.data)](platform_id, event.data)
+        return Item(index, event.id, type(event.data).type, key, raw, _hash(raw))
+
+    def _unfit(self, event: Any, source: str, raw: bytes) -> Fault | None:
+        if event.source != source:
+            return Fault("foreign_source", f"source is not {source}, the caller's own", "/source")
+        if event.time is not None and not _EARLIEST <= event.time < _LATEST:
+            return _time_fault("/time")
+        for name in self._times[type(event.data)]:
+            time = getattr(event.data, name)
+            if time is not None and not _EARLIEST <= time < _LATEST:
+                return _time_fault(f"/data/{name}")
+        if len(raw) > MAX_EVENT_BYTES:
+            return Fault("event_too_large", f"an event has at most {MAX_EVENT_BYTES} bytes", "")
+        if b"\\u0000" in raw and (pointer := unstorable(raw)) is not None:
+            return Fault("text_not_storable", "text holds U+0000, which cannot be stored", pointer)
+        return self._faults(event.data)
+
+    def _more_exact(self, raw: bytes, source: str, fault: Fault) -> Fault:
+        """Prefer what the sender must know first: another's source, or a type this door does not take."""
+        try:
+            peek = self._peek(raw)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return fault
+        if isinstance(peek.source, str) and peek.source != source:
+            return Fault("foreign_source", f"source is not {source}, the caller's own", "/source")
+        if isinstance(peek.type, str) and peek.type not in self.types:
+            return Fault("unknown_type", f"{peek.type[:200]!r} is not taken here", "/type")
+        return fault
+
+    def _rejection(self, index: int, raw: bytes, fault: Fault) -> Rejection:
+        try:
+            found = self._peek(raw).id
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            found = None
+        shown = found[:200] if isinstance(found, str) else None
+        return Rejection(index, shown, fault.code, fault.detail, fault.pointer)
+
+
+def _envelopes(subjects: dict[type[PlatformEvent], Subject]) -> Any:
+    """Return the union of envelopes, told apart by `type`, so that one pass decodes and validates an event."""
+    union: Any = None
+    for kind in subjects:
+        envelope = msgspec.defstruct(
+            f"{kind.__name__}Envelope",
+            [
+                ("specversion", Literal["1.0"]),
+                ("id", Ref),
+                ("source", str),
+                ("data", kind),
+                ("time", Zoned | None, None),
+                ("subject", str | None, None),
+            ],
+            tag_field="type",
+            tag=kind.type,
+            frozen=True,
+            kw_only=True,
+        )
+        union = envelope if union is None else union | envelope
+    return union
+
+
+def _time_fields(kind: type[PlatformEvent]) -> list[str]:
+    return [f.name for f in msgspec.structs.fields(kind) if datetime in _parts(f.type)]
+
+
+def _parts(annotation: Any) -> set[Any]:
+    inner = get_args(annotation)
+    return {annotation}.union(*map(_parts, inner)) if inner else {annotation}
+
+
+def _time_fault(pointer: str) -> Fault:
+    return Fault("time_out_of_range", "times lie between 1990 and 2200", pointer)
+
+
+def _hash(raw: bytes) -> bytes:
+    return hashlib.blake2b(raw, digest_size=16).digest()

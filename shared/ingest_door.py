@@ -1,0 +1,132 @@
+"""`POST /v1/events`, the same for every service that platforms send to, and the same function behind Kafka."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.auth import CallerDep, Role, require
+from shared.bodies import BATCH, LINES, SINGLE, split
+from shared.database import transaction
+from shared.errors import Busy, TooLarge
+from shared.ingest import MAX_EVENTS, Answer, Ingest
+from shared.web import problems
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES = 5_000_000
+MAX_BYTES_IN_HAND = 128_000_000
+MAX_BACKLOG_EVENTS = 400_000
+
+_BACKLOG = text("""
+    SELECT coalesce((SELECT sum(o.count) FROM outbox o, relay_cursors c WHERE (o.xid, o.id) > (c.xid, c.id)), 0)
+         + coalesce((SELECT max(lag) FROM relay_cursors), 0)
+""")
+
+
+class RejectedItem(BaseModel):
+    """Why one item was not taken."""
+
+    index: int
+    id: str | None
+    code: str
+    detail: str
+    pointer: str
+
+
+class IntakeAnswer(BaseModel):
+    """What became of a batch: the accepted are stored for good."""
+
+    accepted: int
+    duplicate: int
+    rejected: list[RejectedItem]
+
+
+class Pressure:
+    """How much is on its way: what is held in memory, and what the stream has not carried on yet."""
+
+    def __init__(self) -> None:
+        self.bytes_in_hand = 0
+        self.backlog_events = 0
+
+    def refuse_if_high(self, length: int) -> None:
+        """Raise Busy before memory or lag runs away."""
+        if self.bytes_in_hand + length > MAX_BYTES_IN_HAND:
+            raise Busy("too many requests are being read", retry_after_seconds=1)
+        if self.backlog_events > MAX_BACKLOG_EVENTS:
+            raise Busy(f"{self.backlog_events} events are still to be processed", retry_after_seconds=2)
+
+
+def events_router(ingest: Ingest, pressure: Pressure) -> APIRouter:
+    """Return the door of a service."""
+    router = APIRouter(tags=["events"])
+    encode = msgspec.json.Encoder().encode
+    media = {m: {"schema": {"type": "string"}} for m in (LINES,)} | {
+        BATCH: {"schema": {"type": "array", "items": {"type": "object"}}},
+        SINGLE: {"schema": {"type": "object"}},
+    }
+
+    @router.post(
+        "/v1/events",
+        status_code=202,
+        response_model=IntakeAnswer,
+        responses=problems(400, 401, 403, 413, 415, 429),
+        openapi_extra={"requestBody": {"required": True, "content": media}},
+    )
+    async def take_events(request: Request, caller: CallerDep) -> Response:
+        """Take a platform's events: at most 1,000 and 5 MB; 202 only after the commit."""
+        require(caller, Role.PLATFORM)
+        assert caller.platform_id is not None, "a platform's token names its platform"
+        body = await _read(request, pressure)
+        try:
+            raws = split(request.headers.get("content-type", ""), body, at_most=MAX_EVENTS)
+            answer = await take(request.app, ingest, caller.platform_id, raws)
+        finally:
+            pressure.bytes_in_hand -= len(body)
+        return Response(
+            encode({"accepted": answer.accepted, "duplicate": answer.duplicate, "rejected": answer.rejected}),
+            status_code=202,
+            media_type="application/json",
+        )
+
+    return router
+
+
+async def take(app: FastAPI, ingest: Ingest, platform_id: str, raws: Sequence[bytes]) -> Answer:
+    """Accept a batch in a transaction of its own."""
+    async with transaction(app.state.sessions, platform_id) as session:
+        return await ingest.accept(session, platform_id, raws)
+
+
+async def _read(request: Request, pressure: Pressure) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    pressure.refuse_if_high(int(declared) if declared.isdecimal() else 0)
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        length += len(part)
+        if length > MAX_BODY_BYTES:
+            raise TooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
+        parts.append(part)
+    pressure.bytes_in_hand += length
+    return b"".join(parts)
+
+
+def watch(pressure: Pressure) -> Callable[[FastAPI], Awaitable[None]]:
+    """Return the task that measures a service's backlog twice a second."""
+
+    async def measure(app: FastAPI) -> None:
+        while True:
+            try:
+                async with transaction(app.state.sessions) as session:
+                    pressure.backlog_events = int((await session.execute(_BACKLOG)).scalar_one())
+            except (DBAPIError, OSError) as error:
+                log.warning("pressure_unknown", error=repr(error))
+            await asyncio.sleep(0.5)
+
+    return measure

@@ -1,0 +1,94 @@
+"""The other door for platforms: a large one produces to its own `platform.<id>.<anything>` topics.
+
+Both doors end in `Ingest.accept()`; what it refuses here is quarantined with the same codes.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from aiokafka import ConsumerRecord
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import quarantine
+from shared.consumer import Batch, Consumer, Received
+from shared.database import Sessions
+from shared.events.platform import PLATFORM_EVENTS
+from shared.ingest import Ingest
+from shared.stream_positions import Progress
+
+_TAKEN_BY = {kind.type: kind.to for kind in PLATFORM_EVENTS}
+_ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject")
+STRUCTURED = "application/cloudevents+json"
+
+
+class PlatformTopics(Consumer):
+    """Takes one service's events from every platform's topics; other services' types are left to them.
+
+    A type that nobody takes is quarantined by the service that `unknown_types` names as its keeper.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        ingest: Ingest,
+        bootstrap: str,
+        sessions: Sessions,
+        *,
+        keeps_unknown: bool = False,
+    ) -> None:
+        super().__init__(
+            f"{service}-platforms",
+            bootstrap=bootstrap,
+            sessions=sessions,
+            handlers={},
+            known_types={},
+            pattern=r"^platform\..+",
+        )
+        self._service = service
+        self._ingest = ingest
+        self._keeps_unknown = keeps_unknown
+
+    def _decode_one(self, record: ConsumerRecord, progress: Progress, batch: Batch) -> None:
+        raw, kind = structured_form(record)
+        if _TAKEN_BY.get(kind, self._service if self._keeps_unknown else "") != self._service:
+            return
+        batch.received.append(
+            Received((raw, record), "", kind, "", record.topic, record.partition, record.offset, -1, None, "")
+        )
+
+    async def _handle(self, session: AsyncSession, received: Sequence[Received]) -> None:
+        by_platform: dict[str, list[tuple[bytes, ConsumerRecord]]] = defaultdict(list)
+        for one in received:
+            by_platform[one.topic.split(".")[1]].append(one.event)
+        for platform_id, pairs in by_platform.items():
+            answer = await self._ingest.accept(session, platform_id, [raw for raw, _ in pairs])
+            refused = [
+                quarantine.Refused(pairs[r.index][1], r.code, f"{r.detail} at {r.pointer or '/'}")
+                for r in answer.rejected
+            ]
+            await quarantine.put(session, self.name, refused)
+
+
+def structured_form(record: ConsumerRecord) -> tuple[bytes, str]:
+    """Return a record as a CloudEvent in JSON form, and its type (CloudEvents Kafka binding 1.0.2, 3.2 and 3.3)."""
+    headers = {name: content.decode("utf-8", "replace") for name, content in record.headers}
+    value: bytes = record.value or b""
+    if headers.get("content-type", "").partition(";")[0].strip() == STRUCTURED or "ce_type" not in headers:
+        return value, _stated_type(value)
+    attributes = {name: headers[f"ce_{name}"] for name in _ATTRIBUTES if f"ce_{name}" in headers}
+    return _joined(attributes, value), attributes["type"]
+
+
+def _joined(attributes: Mapping[str, str], value: bytes) -> bytes:
+    head = json.dumps(attributes, ensure_ascii=False).encode("utf-8", "replace")
+    return head[:-1] + b',"data":' + value + b"}"
+
+
+def _stated_type(value: bytes) -> str:
+    try:
+        stated = json.loads(value)
+    except (ValueError, RecursionError):
+        return ""
+    kind = stated.get("type", "") if isinstance(stated, dict) else ""
+    return kind if isinstance(kind, str) else ""

@@ -1,0 +1,53 @@
+"""Topics: which exist, who reads which, and making sure of them."""
+
+from collections.abc import Iterable
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
+
+from shared.events.catalogue import PUBLISHED
+
+PARTITIONS = 4
+DEAD_LETTER_SUFFIX = ".dlq"
+
+# Who reads what. A topic belongs to the service its name begins with: one outbox, one relay, one order.
+SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
+    "identity": ("identity.accepted",),
+    "listings": ("listings.accepted",),
+    "risk": ("listings.transactions", "listings.reviews", "identity.operators"),
+    "credit": ("listings.transactions", "identity.operators", "risk.alerts", "disputes.complaints"),
+    "gateway": ("risk.alerts", "credit.levels", "identity.operators"),
+}
+
+
+def all_topics() -> list[str]:
+    """Return every topic a stack starts with; dead letters' topics come with the first dead letter."""
+    read = {topic for topics in SUBSCRIPTIONS.values() for topic in topics}
+    return sorted(read | {kind.topic for kind in PUBLISHED})
+
+
+async def ensure_topics(bootstrap: str, replication: int, topics: Iterable[str] | None = None) -> None:
+    """Create the topics that do not exist yet."""
+    wanted = all_topics() if topics is None else list(topics)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        for topic in wanted:
+            if topic not in existing:
+                await _create(admin, topic, replication)
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, topic: str, replication: int) -> None:
+    partitions = 1 if topic.endswith(DEAD_LETTER_SUFFIX) else PARTITIONS
+    settings = {"max.message.bytes": "8000000"}
+    if replication >= 3:
+        settings["min.insync.replicas"] = "2"
+    try:
+        await admin.create_topics(
+            [NewTopic(topic, partitions, replication, topic_configs=settings)], timeout_ms=20_000
+        )
+    except TopicAlreadyExistsError:
+        return
