@@ -1,0 +1,1 @@
+"""How trustworthy an operator is: facts, an index over them, one profile."""

@@ -1,0 +1,1 @@
+"""What is suspicious: rules over streaming features, alerts with their reasons."""

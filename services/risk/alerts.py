@@ -1,0 +1,136 @@
+"""Alerts: raised once for a rule, a subject and a window; withdrawn when a document clears them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk.rules import Hit
+from shared.database import driver
+from shared.events.risk import AlertRaised, AlertWithdrawn, Contribution
+from shared.identifiers import derived_id
+from shared.messaging import publish
+
+_RAISE = """
+    INSERT INTO alerts (id, platform_id, account_id, transaction_id, order_ref, rule, rule_version, severity,
+        score, reason, contributions, window_start)
+    SELECT i, p, a, t, o, r, v, s, c, e, j::jsonb, w FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[],
+        $5::text[], $6::text[], $7::int[], $8::text[], $9::float8[], $10::text[], $11::text[], $12::timestamptz[])
+        AS x (i, p, a, t, o, r, v, s, c, e, j, w)
+    ON CONFLICT (id) DO UPDATE SET state = 'open' WHERE alerts.state = 'withdrawn'
+    RETURNING id
+"""
+_WITHDRAW = """
+    UPDATE alerts SET state = 'withdrawn' WHERE id = ANY ($1::uuid[]) AND state = 'open'
+    RETURNING id, platform_id, account_id, rule, severity
+"""
+
+
+class Subject(NamedTuple):
+    """What a hit is about: the trade it was seen in, and the window it counts in."""
+
+    platform_id: str
+    account_id: UUID | None
+    transaction_id: UUID | None
+    order_ref: str | None
+    at: datetime
+    key: str
+
+
+class Raised(NamedTuple):
+    """A hit with its subject and the id that both give."""
+
+    id: UUID
+    subject: Subject
+    hit: Hit
+
+
+def alert_id(rule: str, subject: Subject) -> UUID:
+    """Return the alert's id: the same rule, subject and window is the same alert, however often computed."""
+    return derived_id("alert", rule, subject.account_id or subject.platform_id, subject.key)
+
+
+async def raise_alerts(session: AsyncSession, raised: Sequence[Raised]) -> None:
+    """Store alerts that are new or were withdrawn, and publish those."""
+    by_id = {one.id: one for one in raised}
+    if not by_id:
+        return
+    ordered = sorted(by_id.values(), key=lambda one: one.id)
+    columns = zip(*map(_row, ordered), strict=True)
+    rows = await (await driver(session)).fetch(_RAISE, *map(list, columns))
+    new = [by_id[row["id"]] for row in rows]
+    await publish(session, map(_event, new), source="risk")
+
+
+async def withdraw(session: AsyncSession, ids: Sequence[UUID], *, at: datetime) -> None:
+    """Withdraw open alerts that a later document cleared, and publish that."""
+    if not ids:
+        return
+    rows = await (await driver(session)).fetch(_WITHDRAW, sorted(ids))
+    events = [
+        AlertWithdrawn(
+            occurred_at=at,
+            alert_id=row["id"],
+            account_id=row["account_id"],
+            platform_id=row["platform_id"],
+            rule=row["rule"],
+            severity=row["severity"],
+            reason="a later document cleared it",
+        )
+        for row in rows
+    ]
+    await publish(session, events, source="risk")
+
+
+def contributions(hit: Hit) -> list[Contribution]:
+    """Return what each feature of a rule adds to its points, in equal shares."""
+    share = hit.rule.points / len(hit.rule.features)
+    return [Contribution(feature=f, value=v, points=share) for f, v in hit.values.items()]
+
+
+def window_start(hit: Hit, at: datetime) -> datetime:
+    """Return the start of the window a hit counts in: the day's, or the moment of a single transaction."""
+    if hit.rule.scope.endswith("_day"):
+        return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return at
+
+
+def _row(one: Raised) -> tuple[object, ...]:
+    subject, hit = one.subject, one.hit
+    return (
+        one.id,
+        subject.platform_id,
+        subject.account_id,
+        subject.transaction_id,
+        subject.order_ref,
+        hit.rule.code,
+        hit.rule.version,
+        hit.rule.severity,
+        hit.rule.points,
+        hit.rule.reason,
+        msgspec.json.encode(contributions(hit)).decode(),
+        window_start(hit, subject.at),
+    )
+
+
+def _event(one: Raised) -> AlertRaised:
+    subject, hit = one.subject, one.hit
+    start = window_start(hit, subject.at)
+    return AlertRaised(
+        occurred_at=start,
+        alert_id=one.id,
+        account_id=subject.account_id,
+        platform_id=subject.platform_id,
+        rule=hit.rule.code,
+        rule_version=hit.rule.version,
+        severity=hit.rule.severity,
+        score=hit.rule.points,
+        reason=hit.rule.reason,
+        window_start=start,
+        contributions=contributions(hit),
+        transaction_id=subject.transaction_id,
+        order_ref=subject.order_ref,
+    )

@@ -1,0 +1,199 @@
+"""Every transaction gets an assessment: features of its day, the rules it hits, a score."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk import alerts, day_store
+from services.risk.alerts import Raised, Subject
+from services.risk.days import Day
+from services.risk.rules import Compiled, Hit, evaluate
+from shared.database import driver
+from shared.events.listings import TransactionEvent
+
+_KNOWN = """
+    SELECT transaction_id, part, account_id, revision, hits FROM assessments WHERE transaction_id = ANY ($1::uuid[])
+"""
+_STORE = """
+    INSERT INTO assessments (transaction_id, part, platform_id, order_ref, account_id, revision, score, hits)
+    SELECT t, p, f, o, a, r, s, string_to_array(h, ',') FROM unnest($1::uuid[], $2::smallint[], $3::text[],
+        $4::text[], $5::uuid[], $6::int[], $7::float8[], $8::text[]) AS x (t, p, f, o, a, r, s, h)
+    ON CONFLICT (transaction_id, part) DO UPDATE SET account_id = excluded.account_id,
+        revision = excluded.revision, score = excluded.score, hits = excluded.hits, assessed_at = now()
+"""
+
+Key = tuple[UUID, int]
+
+
+@dataclass
+class Known:
+    """What an earlier assessment left: whose it was, and which rules it hit."""
+
+    account_id: UUID | None = None
+    hits: Sequence[str] = ()
+
+
+@dataclass
+class Columns:
+    """Features of a batch, by column."""
+
+    values: dict[str, list[Any]] = field(default_factory=dict)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Append one row."""
+        for name, value in row.items():
+            self.values.setdefault(name, []).append(value)
+
+
+async def assess(
+    session: AsyncSession, events: Sequence[TransactionEvent], rules: Sequence[Compiled]
+) -> None:
+    """Score a batch of transactions in order; store assessments, raise and withdraw alerts."""
+    known = await _known(session, events)
+    days = await day_store.load(session, {key for e in events if (key := day_key(e)) is not None})
+    columns = Columns()
+    touched: dict[day_store.Key, Day] = {}
+    for event in events:
+        columns.add(_features(event, known, days, touched))
+    found = evaluate(rules, "transactions", columns.values)
+    await day_store.store(session, touched)
+    newest: dict[Key, tuple[TransactionEvent, list[Hit]]] = {}
+    raised: list[Raised] = []
+    for event, hits in zip(events, found, strict=True):
+        newest[event.transaction_id, event.part] = (event, hits)
+        raised.extend(_lasting(event, hits))
+    raised.extend(one for event, hits in newest.values() for one in _of_transaction(event, hits))
+    await _store(session, newest)
+    await alerts.raise_alerts(session, raised)
+    await _withdraw(session, newest, known)
+
+
+def day_key(event: TransactionEvent) -> day_store.Key | None:
+    """Return the operator and the day an order counts for; None while the order is unknown."""
+    if event.trade is None or event.placed_at is None:
+        return None
+    return event.trade.account_id, event.placed_at.date()
+
+
+async def _known(session: AsyncSession, events: Sequence[TransactionEvent]) -> dict[Key, Known]:
+    """Return earlier assessments; a first revision cannot have one."""
+    again = list({e.transaction_id for e in events if e.revision > 1})
+    rows = await (await driver(session)).fetch(_KNOWN, again) if again else []
+    return {(r["transaction_id"], r["part"]): Known(r["account_id"], r["hits"]) for r in rows}
+
+
+def _features(
+    event: TransactionEvent,
+    known: dict[Key, Known],
+    days: dict[day_store.Key, Day],
+    touched: dict[day_store.Key, Day],
+) -> dict[str, Any]:
+    key = day_key(event)
+    day = days[key] if key is not None else Day()
+    before = known.get((event.transaction_id, event.part))
+    if key is not None and event.trade is not None and event.placed_at is not None:
+        if before is None or before.account_id is None:
+            day.add_order(
+                event.placed_at,
+                event.trade.goods_minor,
+                event.buyer_ref,
+                (event.device_ref, event.address_ref),
+            )
+            touched[key] = day
+        known[event.transaction_id, event.part] = Known(event.trade.account_id, before.hits if before else ())
+    return {
+        "match": event.match,
+        "currency": event.currency,
+        "mode": event.mode,
+        "due_minor": event.due_minor,
+        "paid_minor": event.paid_minor,
+        "amount_gap_minor": abs(event.paid_minor - event.due_minor),
+        "goods_minor": event.trade.goods_minor if event.trade is not None else 0,
+        "payments": event.payments,
+        "parcels": event.parcels,
+        "weight_g": event.weight_g,
+        "payer_differs": event.payer_ref not in (None, event.buyer_ref),
+        "payment_delay_h": _hours(event.placed_at, event.paid_at),
+        "delivery_h": _hours(event.shipped_at, event.delivered_at),
+        "cancelled": event.cancelled,
+        "orders_day": day.orders,
+        "orders_hour": day.orders_in_hour(event.placed_at) if event.placed_at is not None else 0,
+        "buyer_orders_day": day.orders_of(event.buyer_ref),
+        "device_buyers_day": day.buyers_on_device(event.device_ref),
+        "address_buyers_day": day.buyers_at_address(event.address_ref),
+    }
+
+
+def _hours(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() / 3600 if start is not None and end is not None else None
+
+
+def _lasting(event: TransactionEvent, hits: Sequence[Hit]) -> list[Raised]:
+    """Return alerts about a day: what a day has shown, no later document takes back."""
+    return [_raised(event, hit) for hit in hits if hit.rule.scope != "transaction"]
+
+
+def _of_transaction(event: TransactionEvent, hits: Sequence[Hit]) -> list[Raised]:
+    return [_raised(event, hit) for hit in hits if hit.rule.scope == "transaction"]
+
+
+def _raised(event: TransactionEvent, hit: Hit) -> Raised:
+    subject = _subject(event, hit.rule.scope)
+    return Raised(alerts.alert_id(hit.rule.code, subject), subject, hit)
+
+
+def _subject(event: TransactionEvent, scope: str) -> Subject:
+    at = event.placed_at or event.occurred_at
+    keys = {
+        "buyer_day": event.buyer_ref,
+        "device_day": event.device_ref,
+        "address_day": event.address_ref,
+    }
+    account = event.trade.account_id if event.trade is not None else None
+    if scope == "transaction":
+        return Subject(
+            event.platform_id, account, event.transaction_id, event.order_ref, at, str(event.transaction_id)
+        )
+    return Subject(event.platform_id, account, None, None, at, f"{at.date()}/{keys.get(scope) or ''}")
+
+
+async def _store(session: AsyncSession, newest: Mapping[Key, tuple[TransactionEvent, Sequence[Hit]]]) -> None:
+    rows = [
+        (
+            transaction_id,
+            part,
+            event.platform_id,
+            event.order_ref,
+            event.trade.account_id if event.trade is not None else None,
+            event.revision,
+            min(100.0, sum(hit.rule.points for hit in hits)),
+            ",".join(hit.rule.code for hit in hits),
+        )
+        for (transaction_id, part), (event, hits) in newest.items()
+    ]
+    columns = zip(*rows, strict=True)
+    await (await driver(session)).execute(_STORE, *map(list, columns))
+
+
+async def _withdraw(
+    session: AsyncSession,
+    newest: Mapping[Key, tuple[TransactionEvent, Sequence[Hit]]],
+    known: Mapping[Key, Known],
+) -> None:
+    """Withdraw what earlier revisions hit and the newest does not, for rules about one transaction."""
+    cleared: list[UUID] = []
+    at: datetime | None = None
+    for key, (event, hits) in newest.items():
+        before = known.get(key)
+        gone = set(before.hits) - {hit.rule.code for hit in hits} if before is not None else set()
+        for code in gone:
+            cleared.append(alerts.alert_id(code, _subject(event, "transaction")))
+            # An alert raised before the order was known names the platform instead of the operator.
+            cleared.append(alerts.alert_id(code, _subject(event, "transaction")._replace(account_id=None)))
+            at = event.occurred_at
+    if at is not None:
+        await alerts.withdraw(session, cleared, at=at)

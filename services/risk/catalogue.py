@@ -1,0 +1,58 @@
+"""What rules may name: the columns of each stream, their types, units and meanings."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+
+class Feature(NamedTuple):
+    """One column: its type, unit, window and meaning."""
+
+    kind: type[pl.DataType]
+    unit: str
+    window: str
+    meaning: str
+
+
+TRANSACTIONS: dict[str, Feature] = {
+    "match": Feature(pl.String, "class", "now", "Class of the three-document match"),
+    "currency": Feature(pl.String, "ISO 4217", "now", "Currency of the order"),
+    "mode": Feature(pl.String, "B2B, B2C, C2C", "now", "Trade mode"),
+    "due_minor": Feature(pl.Int64, "minor units", "now", "Lines and freight of the transaction"),
+    "paid_minor": Feature(pl.Int64, "minor units", "now", "Payments of the transaction"),
+    "amount_gap_minor": Feature(pl.Int64, "minor units", "now", "Absolute difference of paid and due"),
+    "goods_minor": Feature(pl.Int64, "minor units", "now", "Goods of this operator in the transaction"),
+    "payments": Feature(pl.Int64, "count", "now", "Payments known"),
+    "parcels": Feature(pl.Int64, "count", "now", "Waybills known"),
+    "weight_g": Feature(pl.Int64, "grams", "now", "Weight of the first parcel; null where not stated"),
+    "payer_differs": Feature(pl.Boolean, "flag", "now", "Payer is known and is not the buyer"),
+    "payment_delay_h": Feature(
+        pl.Float64, "hours", "now", "First payment after the order; null while unpaid"
+    ),
+    "delivery_h": Feature(pl.Float64, "hours", "now", "Delivery after shipping; null until delivered"),
+    "cancelled": Feature(pl.Boolean, "flag", "now", "The order was cancelled"),
+    "orders_day": Feature(pl.Int64, "count", "day", "Orders of the operator on the order's day"),
+    "orders_hour": Feature(pl.Int64, "count", "hour", "Orders of the operator in the order's hour"),
+    "buyer_orders_day": Feature(pl.Int64, "count", "day", "Orders of this buyer at this operator"),
+    "device_buyers_day": Feature(pl.Int64, "count", "day", "Buyers at this operator on this device"),
+    "address_buyers_day": Feature(pl.Int64, "count", "day", "Buyers at this operator with this address"),
+}
+REVIEWS: dict[str, Feature] = {
+    "rating": Feature(pl.Int64, "stars", "now", "Rating, 1 to 5"),
+    "text_length": Feature(pl.Int64, "characters", "now", "Length of title and text"),
+    "text_times_day": Feature(pl.Int64, "count", "day", "Reviews of the operator with this text"),
+    "five_stars_day": Feature(pl.Int64, "count", "day", "Five-star reviews of the operator"),
+    "reviews_day": Feature(pl.Int64, "count", "day", "Reviews of the operator"),
+}
+OPERATORS: dict[str, Feature] = {
+    "verdict": Feature(pl.String, "class", "now", "What identity found: verified, rejected, unverified"),
+    "licence_fault": Feature(pl.Boolean, "flag", "now", "A reason concerns the licence or its scope"),
+    "number_fault": Feature(pl.Boolean, "flag", "now", "A reason concerns the registration number"),
+    "reasons": Feature(pl.Int64, "count", "now", "Reasons that identity gave"),
+    "banned": Feature(pl.Boolean, "flag", "now", "The platform ended the account by a ban"),
+}
+STREAMS: dict[str, dict[str, Feature]] = {
+    "transactions": TRANSACTIONS,
+    "reviews": REVIEWS,
+    "operators": OPERATORS,
+}

@@ -1,0 +1,51 @@
+"""Door 2: transactions, reviews and what identity found, in micro-batches."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk import assessments, operators, review_signals, rules
+from shared.clock import utc_now
+from shared.consumer import Handlers, Received
+from shared.events.identity import (
+    OperatorDeregistered,
+    OperatorRejected,
+    OperatorUnverified,
+    OperatorVerified,
+)
+from shared.events.listings import (
+    ReviewRecorded,
+    TransactionMatched,
+    TransactionMismatched,
+    TransactionRecorded,
+)
+
+
+async def on_transactions(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Assess transactions."""
+    active = await rules.active(session, stream="transactions", on=utc_now().date())
+    await assessments.assess(session, [one.event for one in received], active)
+
+
+async def on_reviews(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Watch reviews."""
+    active = await rules.active(session, stream="reviews", on=utc_now().date())
+    await review_signals.watch(session, [one.event for one in received], active)
+
+
+async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Watch operators."""
+    active = await rules.active(session, stream="operators", on=utc_now().date())
+    await operators.watch(session, [one.event for one in received], active)
+
+
+HANDLERS: Handlers = {
+    TransactionRecorded: on_transactions,
+    TransactionMatched: on_transactions,
+    TransactionMismatched: on_transactions,
+    ReviewRecorded: on_reviews,
+    OperatorVerified: on_operators,
+    OperatorRejected: on_operators,
+    OperatorUnverified: on_operators,
+    OperatorDeregistered: on_operators,
+}

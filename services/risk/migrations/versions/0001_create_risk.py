@@ -1,0 +1,34 @@
+"""Create the tables of risk, with the seeded rules."""
+
+import csv
+from pathlib import Path
+
+from alembic import op
+
+from services.risk import models
+from shared.migrations import create_messaging_tables, drop_messaging_tables
+from shared.rls import protect_by_platform
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_SEED = Path(__file__).parents[2] / "rules.csv"
+
+
+def upgrade() -> None:
+    """Apply."""
+    create_messaging_tables()
+    models.metadata.create_all(op.get_bind())
+    with _SEED.open(newline="", encoding="utf-8") as file:
+        rows = [{**row, "version": 1, "valid_from": "2016-01-01"} for row in csv.DictReader(file)]
+    op.bulk_insert(models.Rule.__table__, rows)
+    for table in ("assessments", "alerts", "operators"):
+        protect_by_platform(table)
+
+
+def downgrade() -> None:
+    """Undo."""
+    models.metadata.drop_all(op.get_bind())
+    drop_messaging_tables()

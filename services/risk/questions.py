@@ -1,0 +1,120 @@
+"""Answers about alerts, assessments and operators, read from this service's tables."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk.models import Alert, Assessment, Operator, Rule
+from shared.errors import NotFound
+from shared.identifiers import transaction_id
+from shared.paging import Cursor
+
+_SEVERITIES = ("low", "medium", "high", "critical")
+
+
+class AlertNotFound(NotFound):
+    """No such alert."""
+
+
+class NotAssessed(NotFound):
+    """No transaction of such an order was assessed."""
+
+
+class OperatorNotFound(NotFound):
+    """Neither identity nor a transaction named such an operator or account."""
+
+
+async def alerts(
+    session: AsyncSession,
+    *,
+    account_id: UUID | None,
+    rule: str | None,
+    after: Cursor | None,
+    limit: int,
+) -> tuple[list[Alert], str | None]:
+    """Return a page of alerts, newest first, and the cursor of the next."""
+    statement = select(Alert).order_by(Alert.raised_at.desc(), Alert.id.desc()).limit(limit + 1)
+    if account_id is not None:
+        statement = statement.where(Alert.account_id == account_id)
+    if rule is not None:
+        statement = statement.where(Alert.rule == rule)
+    if after is not None:
+        statement = statement.where(tuple_(Alert.raised_at, Alert.id) < (after.at, after.id))
+    found = list((await session.execute(statement)).scalars())
+    page = found[:limit]
+    more = len(found) > limit
+    return page, Cursor(page[-1].raised_at, page[-1].id).encode() if more else None
+
+
+async def alert(session: AsyncSession, identifier: UUID) -> Alert:
+    """Return one alert. Raises AlertNotFound."""
+    found = (await session.execute(select(Alert).where(Alert.id == identifier))).scalar_one_or_none()
+    if found is None:
+        raise AlertNotFound(f"no alert {identifier}")
+    return found
+
+
+async def assessment(session: AsyncSession, platform_id: str, order_ref: str) -> dict[str, Any]:
+    """Return a transaction's assessment over all of its operators. Raises NotAssessed."""
+    identifier = transaction_id(platform_id, order_ref)
+    statement = select(Assessment).where(
+        Assessment.transaction_id == identifier, Assessment.platform_id == platform_id
+    )
+    parts = list((await session.execute(statement.order_by(Assessment.part))).scalars())
+    if not parts:
+        raise NotAssessed(f"{platform_id} has no assessed order {order_ref!r}")
+    return {
+        "transaction_id": identifier,
+        "platform_id": platform_id,
+        "order_ref": order_ref,
+        "score": max(part.score for part in parts),
+        "hits": sorted({code for part in parts for code in part.hits}),
+        "parts": parts,
+    }
+
+
+async def operator(session: AsyncSession, identifier: UUID) -> dict[str, Any]:
+    """Roll an operator, or one account, up. Raises OperatorNotFound."""
+    named = select(Operator).where(or_(Operator.operator_id == identifier, Operator.account_id == identifier))
+    rows = list((await session.execute(named)).scalars())
+    accounts = [row.account_id for row in rows] or [identifier]
+    assessed = select(func.count()).select_from(Assessment).where(Assessment.account_id.in_(accounts))
+    count = (await session.execute(assessed)).scalar_one()
+    if not rows and not count:
+        raise OperatorNotFound(f"no operator or account {identifier}")
+    by_rule = (
+        select(Alert.rule, Alert.severity, func.count())
+        .where(Alert.account_id.in_(accounts), Alert.state == "open")
+        .group_by(Alert.rule, Alert.severity)
+    )
+    found = (await session.execute(by_rule)).all()
+    return {
+        "id": identifier,
+        "accounts": accounts,
+        "verdicts": sorted({row.verdict for row in rows}),
+        "assessed": count,
+        "alerts_open": sum(n for _, _, n in found),
+        "alerts_by_rule": {rule: n for rule, _, n in found},
+        "highest_severity": max((s for _, s, _ in found), key=_SEVERITIES.index, default=None),
+    }
+
+
+async def rules(session: AsyncSession) -> list[Rule]:
+    """Return every version of every rule."""
+    return list((await session.execute(select(Rule).order_by(Rule.code, Rule.version))).scalars())
+
+
+async def summary(session: AsyncSession) -> dict[str, Any]:
+    """Count transactions assessed and alerts raised."""
+    assessed = select(func.count()).select_from(Assessment).where(Assessment.part == 0)
+    by_rule = select(Alert.rule, func.count()).group_by(Alert.rule).order_by(Alert.rule)
+    found = {rule: n for rule, n in (await session.execute(by_rule)).all()}
+    withdrawn = select(func.count()).select_from(Alert).where(Alert.state == "withdrawn")
+    return {
+        "assessed": (await session.execute(assessed)).scalar_one(),
+        "alerts": sum(found.values()),
+        "withdrawn": (await session.execute(withdrawn)).scalar_one(),
+        "by_rule": found,
+    }

@@ -1,0 +1,103 @@
+"""Rules are data: SQL expressions over a stream's features, checked when loaded, evaluated a batch at a time."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple, cast
+
+import polars as pl
+from polars.exceptions import PolarsError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk.catalogue import STREAMS
+from services.risk.models import Rule
+from shared.errors import Invalid
+from shared.events.risk import Severity
+
+
+class RuleRefused(Invalid):
+    """An expression that names what does not exist, or does not say yes or no."""
+
+
+class Compiled(NamedTuple):
+    """A rule ready to be evaluated, with the features it names."""
+
+    code: str
+    version: int
+    scope: str
+    severity: Severity
+    points: float
+    reason: str
+    expression: pl.Expr
+    features: list[str]
+
+
+class Hit(NamedTuple):
+    """One rule that holds for one row, with the values behind it."""
+
+    rule: Compiled
+    values: dict[str, float]
+
+
+def compile_rule(rule: Rule) -> Compiled:
+    """Check a rule against its stream's features. Raises RuleRefused."""
+    catalogue = STREAMS.get(rule.stream)
+    if catalogue is None:
+        raise RuleRefused(f"{rule.code}: no stream {rule.stream!r}; there are {', '.join(STREAMS)}")
+    try:
+        expression = pl.sql_expr(rule.expression)
+        names = expression.meta.root_names()
+    except PolarsError as error:
+        raise RuleRefused(f"{rule.code}: {error}") from error
+    unknown = sorted(set(names) - set(catalogue))
+    if unknown or not names:
+        raise RuleRefused(f"{rule.code}: no such feature: {', '.join(unknown) or 'none is named'}")
+    _try(rule, expression)
+    features = sorted(set(names))
+    return Compiled(
+        rule.code,
+        rule.version,
+        rule.scope,
+        cast("Severity", rule.severity),
+        rule.points,
+        rule.reason,
+        expression,
+        features,
+    )
+
+
+def _try(rule: Rule, expression: pl.Expr) -> None:
+    schema = {name: feature.kind for name, feature in STREAMS[rule.stream].items()}
+    try:
+        result = pl.DataFrame(schema=schema).select(expression.alias("hit"))
+    except PolarsError as error:
+        raise RuleRefused(f"{rule.code}: {error}") from error
+    if result.schema["hit"] != pl.Boolean:
+        raise RuleRefused(f"{rule.code}: gives {result.schema['hit']}, not yes or no")
+
+
+async def active(session: AsyncSession, *, stream: str, on: date) -> list[Compiled]:
+    """Return the newest version of each rule of a stream that holds on a date."""
+    statement = select(Rule).where(Rule.stream == stream, Rule.valid_from <= on).order_by(Rule.version)
+    newest: dict[str, Rule] = {}
+    for rule in (await session.execute(statement)).scalars():
+        newest[rule.code] = rule
+    return [compile_rule(r) for r in newest.values() if r.valid_to is None or on < r.valid_to]
+
+
+def evaluate(rules: Sequence[Compiled], stream: str, columns: Mapping[str, Sequence[Any]]) -> list[list[Hit]]:
+    """Return, for each row, the rules that hold; a comparison with what is unknown does not hold."""
+    schema = {name: feature.kind for name, feature in STREAMS[stream].items()}
+    frame = pl.DataFrame(dict(columns), schema=schema)
+    hits: list[list[Hit]] = [[] for _ in range(frame.height)]
+    if not rules:
+        return hits
+    verdicts = frame.select(rule.expression.alias(rule.code) for rule in rules)
+    for rule in rules:
+        for row in verdicts.get_column(rule.code).fill_null(value=False).arg_true().to_list():
+            hits[row].append(Hit(rule, {name: _number(columns[name][row]) for name in rule.features}))
+    return hits
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
