@@ -1,0 +1,25 @@
+"""Create the tables of disputes."""
+
+from alembic import op
+
+from services.disputes import models
+from shared.migrations import create_messaging_tables, drop_messaging_tables
+from shared.rls import protect_by_platform
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    create_messaging_tables()
+    models.metadata.create_all(op.get_bind())
+    protect_by_platform("complaints")
+
+
+def downgrade() -> None:
+    """Undo."""
+    models.metadata.drop_all(op.get_bind())
+    drop_messaging_tables()
