@@ -215,4 +215,3 @@ def _state(transaction: Known) -> dict[str, Any]:  # keyword arguments of the ev
         "cancelled": documents.cancelled_at is not None,
         "returned": documents.returned_at is not None,
     }
-

@@ -1,0 +1,1 @@
+"""Signed notices to departments, in order, until they are received."""

@@ -1,0 +1,115 @@
+"""Bodies of the gateway."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Department = Literal["customs", "tax"]
+Severity = Literal["low", "medium", "high", "critical"]
+NoticeType = Literal["credit.level.changed.v1", "risk.alert.raised.v1", "risk.alert.withdrawn.v1"]
+
+
+class EndpointIn(BaseModel):
+    """Where a department wants which notices."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    department: Department
+    url: Annotated[str, Field(min_length=8, max_length=2_000)]
+    types: Annotated[list[NoticeType], Field(min_length=1, max_length=20)]
+    least_severity: Severity = "medium"
+
+
+class EndpointOut(BaseModel):
+    """An endpoint and what it is owed."""
+
+    id: UUID
+    department: Department
+    url: str
+    types: list[str]
+    least_severity: Severity
+    state: Literal["active", "disabled"]
+    created_at: datetime
+
+
+class DeliveryOut(BaseModel):
+    """One notice for one endpoint."""
+
+    id: UUID
+    endpoint_id: UUID
+    subject: UUID
+    seq: int
+    event_id: str
+    type: str
+    state: Literal["pending", "delivered", "parked"]
+    attempts: int
+    created_at: datetime
+    delivered_at: datetime | None
+
+
+class DeliveryPage(BaseModel):
+    """Deliveries, newest first; `next` is the cursor of the page after this one."""
+
+    items: list[DeliveryOut]
+    next: str | None
+
+
+class AttemptOut(BaseModel):
+    """One try to deliver."""
+
+    status: int | None
+    error: str | None
+    milliseconds: int
+    at: datetime
+
+
+class ReplayIn(BaseModel):
+    """From which moment on notices are sent again, in their order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: Annotated[datetime, Field(ge=datetime.fromisoformat("2000-01-01T00:00:00+00:00"))]
+
+
+class ReplayOut(BaseModel):
+    """How many notices are due again."""
+
+    replayed: int
+
+
+class DigestOut(BaseModel):
+    """What an endpoint was told on a day (UTC), for it to compare with what it received."""
+
+    endpoint_id: UUID
+    department: Department
+    date: date
+    created: int
+    delivered: int
+    pending: int
+    parked: int
+    digest: str
+
+
+class KeyOut(BaseModel):
+    """A public key of notices."""
+
+    kid: str
+    alg: Literal["ed25519"]
+    public_key: str
+
+
+class KeysOut(BaseModel):
+    """The keys that sign notices now."""
+
+    keys: list[KeyOut]
+
+
+class SummaryOut(BaseModel):
+    """What this service holds, counted from its tables."""
+
+    due: int
+    delivered: int
+    pending: int
+    parked: int
