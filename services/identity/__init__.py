@@ -1,0 +1,1 @@
+"""Who operates, and is it true."""

@@ -1,0 +1,95 @@
+"""Tables identity owns."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Date, DateTime, Index, Text, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.database import new_metadata
+from shared.events.identity import Verdict
+
+metadata = new_metadata()
+
+
+class Base(DeclarativeBase):
+    """Tables of this service."""
+
+    metadata = metadata
+
+
+class Operator(Base):
+    """A legal entity: one number of one register, or a single account while no number is known."""
+
+    __tablename__ = "operators"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    jurisdiction: Mapped[str] = mapped_column(Text)
+    scheme: Mapped[str | None] = mapped_column(Text)
+    number: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class Account(Base):
+    """A merchant's account on a platform, with the newest version of its file and what checking it found."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (Index("ix_accounts_operator_id", "operator_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    platform_id: Mapped[str] = mapped_column(Text)
+    operator_ref: Mapped[str] = mapped_column(Text)
+    operator_id: Mapped[UUID]
+    version: Mapped[int]
+    state: Mapped[str] = mapped_column(Text)
+    verdict: Mapped[Verdict] = mapped_column(Text)
+    reasons: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class RegistrationFile(Base):
+    """Every version of a registration file, as it was sent, and what checking it found on that day."""
+
+    __tablename__ = "registration_files"
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    platform_id: Mapped[str] = mapped_column(Text)
+    operator_id: Mapped[UUID]
+    event_id: Mapped[str] = mapped_column(Text)
+    event_type: Mapped[str] = mapped_column(Text)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[str] = mapped_column(Text)
+    verdict: Mapped[Verdict] = mapped_column(Text)
+    reasons: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    stated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class AccountLink(Base):
+    """Which operator an account belonged to, between two dates."""
+
+    __tablename__ = "account_links"
+    __table_args__ = (Index("ix_account_links_operator_id", "operator_id"),)
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    linked_from: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    linked_to: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    operator_id: Mapped[UUID]
+    platform_id: Mapped[str] = mapped_column(Text)
+
+
+class RuleValue(Base):
+    """A number that is law or policy, with its source and the dates it holds between."""
+
+    __tablename__ = "rule_values"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    jurisdiction: Mapped[str] = mapped_column(Text, primary_key=True)
+    valid_from: Mapped[date] = mapped_column(Date, primary_key=True)
+    valid_to: Mapped[date | None] = mapped_column(Date)
+    value: Mapped[float]
+    unit: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)

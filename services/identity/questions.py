@@ -1,0 +1,94 @@
+"""Answers about operators and their accounts, as of any instant."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.identity.models import Account, AccountLink, Operator, RegistrationFile
+from shared.errors import NotFound
+from shared.ingest_store import counts
+
+_REASONS = text(
+    "SELECT reason, count(*) FROM accounts, unnest(reasons) AS reason GROUP BY reason ORDER BY reason"
+)
+
+
+class OperatorNotFound(NotFound):
+    """No such operator, or none the caller may know of."""
+
+
+async def operator(session: AsyncSession, operator_id: UUID, as_of: datetime) -> dict[str, Any]:
+    """Return an operator with the accounts it held at an instant. Raises OperatorNotFound."""
+    found = await session.get(Operator, operator_id)
+    held = select(AccountLink.account_id).where(
+        AccountLink.operator_id == operator_id,
+        AccountLink.linked_from <= as_of,
+        AccountLink.linked_to.is_(None) | (AccountLink.linked_to > as_of),
+    )
+    versions = (
+        select(RegistrationFile)
+        .where(RegistrationFile.account_id.in_(held), RegistrationFile.stated_at <= as_of)
+        .distinct(RegistrationFile.account_id)
+        .order_by(RegistrationFile.account_id, RegistrationFile.version.desc())
+    )
+    files = list((await session.execute(versions)).scalars())
+    if found is None or not files:
+        raise OperatorNotFound(f"no operator {operator_id} at that time")
+    return {
+        "id": found.id,
+        "jurisdiction": found.jurisdiction,
+        "scheme": found.scheme,
+        "number": found.number,
+        "accounts": [_account(file) for file in files],
+    }
+
+
+def _account(file: RegistrationFile) -> dict[str, Any]:
+    return {
+        "account_id": file.account_id,
+        "platform_id": file.platform_id,
+        "operator_ref": file.content.get("operator_ref", ""),
+        **{name: getattr(file, name) for name in ("version", "state", "verdict", "reasons", "content")},
+        "stated_at": file.stated_at,
+    }
+
+
+async def operators(
+    session: AsyncSession, *, after: UUID | None, limit: int
+) -> tuple[list[Operator], UUID | None]:
+    """Return a page of the operators that hold an account the caller may see."""
+    visible = select(Account.operator_id)
+    statement = select(Operator).where(Operator.id.in_(visible)).order_by(Operator.id).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(Operator.id > after)
+    found = list((await session.execute(statement)).scalars())
+    return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+async def lookup(session: AsyncSession, *, account: UUID | None, number: str | None) -> UUID:
+    """Return the operator behind an account or a registration number. Raises OperatorNotFound."""
+    if account is not None:
+        statement = select(Account.operator_id).where(Account.id == account)
+    else:
+        statement = select(Operator.id).where(Operator.number == number).order_by(Operator.id).limit(1)
+    found = (await session.execute(statement)).scalar_one_or_none()
+    if found is None:
+        raise OperatorNotFound("no operator with this account or number")
+    return found
+
+
+async def summary(session: AsyncSession) -> dict[str, Any]:
+    """Count accounts and what checking them found, as far as the caller may see."""
+    accounts = select(func.count()).select_from(Account)
+    verdicts = select(Account.verdict, func.count()).group_by(Account.verdict)
+    intake = await counts(session)
+    return {
+        "accepted": {"operators": (await session.execute(accounts)).scalar_one()},
+        "duplicate": intake.duplicate,
+        "rejected": intake.rejected,
+        "verdicts": {verdict: n for verdict, n in (await session.execute(verdicts)).all()},
+        "reasons": {reason: n for reason, n in (await session.execute(_REASONS)).all()},
+    }

@@ -1,0 +1,178 @@
+"""Registration files: every version kept, checked, and linked to the legal entity they name."""
+
+from datetime import date
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.identity import verification
+from services.identity.models import Account, AccountLink, Operator, RegistrationFile, RuleValue
+from services.identity.verification import File, Finding
+from shared.consumer import Received
+from shared.events.base import Event
+from shared.events.identity import (
+    OperatorDeregistered,
+    OperatorLinked,
+    OperatorRejected,
+    OperatorUnverified,
+    OperatorVerified,
+)
+from shared.events.platform import OperatorDeregistered as Deregistration
+from shared.identifiers import account_id, operator_id
+from shared.messaging import publish
+
+
+class UnknownAccount(ValueError):
+    """A platform ended an account that it never registered."""
+
+
+async def record(session: AsyncSession, one: Received) -> None:
+    """Add a version to an account's file, check it, link it, and publish what was found."""
+    platform_id = one.source.removeprefix("/platforms/")
+    account = await session.get(Account, account_id(platform_id, one.event.operator_ref))
+    required = await _licence_required(session, one.event.jurisdiction, one.time.date())
+    finding = verification.verify(one.event, on=one.time.date(), licence_required=required)
+    operator = await _ensure_operator(session, platform_id, one.event)
+    version = account.version + 1 if account is not None else 1
+    previous = account.operator_id if account is not None else None
+    stored = Account(
+        id=account_id(platform_id, one.event.operator_ref),
+        platform_id=platform_id,
+        operator_ref=one.event.operator_ref,
+        operator_id=operator,
+        version=version,
+        state="active",
+        verdict=finding.verdict,
+        reasons=finding.reasons,
+        updated_at=one.time,
+    )
+    await session.merge(stored)
+    session.add(_file(stored, one, msgspec.to_builtins(one.event)))
+    events: list[Event] = []
+    if previous != operator:
+        await _link(session, stored, one)
+        events.append(_linked(stored, one, previous))
+    events.append(_found(stored, one, finding))
+    await publish(session, events, source="identity")
+
+
+async def end(session: AsyncSession, one: Received) -> None:
+    """Mark an account as ended, keep the file, and publish it. Raises UnknownAccount."""
+    event: Deregistration = one.event
+    platform_id = one.source.removeprefix("/platforms/")
+    account = await session.get(Account, account_id(platform_id, event.operator_ref))
+    if account is None:
+        raise UnknownAccount(f"{platform_id} never registered {event.operator_ref!r}")
+    account.version += 1
+    account.state = "banned" if event.reason == "banned" else "deregistered"
+    account.updated_at = one.time
+    before = await session.get(RegistrationFile, (account.id, account.version - 1))
+    session.add(_file(account, one, before.content if before is not None else {}))
+    ended = OperatorDeregistered(
+        occurred_at=one.time,
+        account_id=account.id,
+        operator_id=account.operator_id,
+        platform_id=platform_id,
+        operator_ref=event.operator_ref,
+        version=account.version,
+        reason=event.reason,
+    )
+    await publish(session, ended, source="identity")
+
+
+async def _ensure_operator(session: AsyncSession, platform_id: str, file: File) -> UUID:
+    """Return the legal entity a file names; an account without a checkable number is an entity of its own."""
+    registration = file.registration
+    number = None
+    if registration is not None:
+        check = verification.check_number(file.jurisdiction, registration.scheme, registration.number)
+        number = check.compact if check.code is None else None
+    if registration is None or number is None:
+        identifier = account_id(platform_id, file.operator_ref)
+    else:
+        identifier = operator_id(file.jurisdiction.upper(), registration.scheme.lower(), number)
+    statement = insert(Operator).values(
+        id=identifier,
+        jurisdiction=file.jurisdiction.upper(),
+        scheme=registration.scheme.lower() if registration is not None and number is not None else None,
+        number=number,
+    )
+    await session.execute(statement.on_conflict_do_nothing())
+    return identifier
+
+
+async def _link(session: AsyncSession, account: Account, one: Received) -> None:
+    open_link = update(AccountLink).where(
+        AccountLink.account_id == account.id,
+        AccountLink.linked_to.is_(None),
+        AccountLink.linked_from < one.time,
+    )
+    await session.execute(open_link.values(linked_to=one.time))
+    statement = insert(AccountLink).values(
+        account_id=account.id,
+        linked_from=one.time,
+        operator_id=account.operator_id,
+        platform_id=account.platform_id,
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[AccountLink.account_id, AccountLink.linked_from],
+            set_={"operator_id": statement.excluded.operator_id},
+        )
+    )
+
+
+async def _licence_required(session: AsyncSession, jurisdiction: str, on: date) -> bool:
+    statement = select(RuleValue).where(RuleValue.name == "licence.required", RuleValue.valid_from <= on)
+    rows = (await session.execute(statement.order_by(RuleValue.valid_from))).scalars()
+    values = {row.jurisdiction: row.value for row in rows if row.valid_to is None or on < row.valid_to}
+    return verification.licence_required(values, jurisdiction.upper())
+
+
+def _file(account: Account, one: Received, content: dict[str, object]) -> RegistrationFile:
+    return RegistrationFile(
+        account_id=account.id,
+        version=account.version,
+        platform_id=account.platform_id,
+        operator_id=account.operator_id,
+        event_id=one.id,
+        event_type=one.type,
+        content=content,
+        state=account.state,
+        verdict=account.verdict,
+        reasons=account.reasons,
+        stated_at=one.time,
+    )
+
+
+def _linked(account: Account, one: Received, previous: UUID | None) -> OperatorLinked:
+    return OperatorLinked(
+        occurred_at=one.time,
+        account_id=account.id,
+        operator_id=account.operator_id,
+        platform_id=account.platform_id,
+        operator_ref=account.operator_ref,
+        version=account.version,
+        linked_from=one.time,
+        previous_operator_id=previous,
+    )
+
+
+def _found(account: Account, one: Received, finding: Finding) -> Event:
+    about = {
+        "occurred_at": one.time,
+        "account_id": account.id,
+        "operator_id": account.operator_id,
+        "platform_id": account.platform_id,
+        "operator_ref": account.operator_ref,
+        "version": account.version,
+        "jurisdiction": one.event.jurisdiction.upper(),
+        "entity_type": one.event.entity_type,
+    }
+    if finding.verdict == "verified":
+        return OperatorVerified(**about)
+    kind = OperatorRejected if finding.verdict == "rejected" else OperatorUnverified
+    return kind(**about, reasons=finding.reasons)

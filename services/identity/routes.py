@@ -1,0 +1,72 @@
+"""Door 1 of identity: the register as of any instant."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from services.identity import questions
+from services.identity.schemas import OperatorOut, OperatorPage, SummaryOut
+from shared.auth import CallerDep, Role, require
+from shared.clock import utc_now
+from shared.errors import Invalid
+from shared.paging import MAX_PAGE
+from shared.web import SessionDep, problems
+
+router = APIRouter(tags=["identity"])
+
+_READERS = (Role.PLATFORM, Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR)
+_REFUSALS = problems(401, 403, 404, 422)
+
+
+class BadQuestion(Invalid):
+    """A look-up names neither an account nor a number, or an instant without a zone."""
+
+
+@router.get("/v1/operators", response_model=OperatorPage, responses=problems(401, 403, 422))
+async def list_operators(
+    session: SessionDep,
+    caller: CallerDep,
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> object:
+    """List operators; a platform's own only, for a platform."""
+    require(caller, *_READERS)
+    items, following = await questions.operators(session, after=cursor, limit=limit)
+    return {"items": items, "next": following}
+
+
+@router.get("/v1/operators/{operator_id}", response_model=OperatorOut, responses=_REFUSALS)
+async def get_operator(
+    session: SessionDep, caller: CallerDep, operator_id: UUID, as_of: datetime | None = None
+) -> object:
+    """Return an operator with its accounts and their files, as of an instant (now)."""
+    require(caller, *_READERS)
+    if as_of is not None and as_of.tzinfo is None:
+        raise BadQuestion("as_of needs a time zone", pointer="/query/as_of")
+    return await questions.operator(session, operator_id, as_of or utc_now())
+
+
+@router.get("/v1/lookup", response_model=OperatorOut, responses=_REFUSALS)
+async def lookup(
+    session: SessionDep,
+    caller: CallerDep,
+    account: UUID | None = None,
+    number: Annotated[str | None, Query(min_length=1, max_length=80)] = None,
+) -> object:
+    """Return the operator behind an account or a registration number."""
+    require(caller, *_READERS)
+    if (account is None) == (number is None):
+        raise BadQuestion("name an account or a number", pointer="/query/account")
+    if number is not None and "\x00" in number:
+        raise BadQuestion("a number has no U+0000", pointer="/query/number")
+    found = await questions.lookup(session, account=account, number=number)
+    return await questions.operator(session, found, utc_now())
+
+
+@router.get("/v1/summary", response_model=SummaryOut, responses=problems(401, 403))
+async def get_summary(session: SessionDep, caller: CallerDep) -> object:
+    """Count accounts and verdicts."""
+    require(caller, Role.PLATFORM, Role.REGULATOR, Role.ADMINISTRATOR)
+    return await questions.summary(session)

@@ -1,0 +1,59 @@
+"""Bodies of identity's answers."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+Verdict = Literal["verified", "rejected", "unverified"]
+
+
+class AccountOut(BaseModel):
+    """An account of an operator: the newest version of its file until the moment asked for."""
+
+    account_id: UUID
+    platform_id: str
+    operator_ref: str
+    version: int
+    state: str
+    verdict: Verdict
+    reasons: list[str]
+    content: dict[str, Any]
+    stated_at: datetime
+
+
+class OperatorOut(BaseModel):
+    """A legal entity and its accounts."""
+
+    id: UUID
+    jurisdiction: str
+    scheme: str | None
+    number: str | None
+    accounts: list[AccountOut]
+
+
+class OperatorItem(BaseModel):
+    """A legal entity in a list."""
+
+    id: UUID
+    jurisdiction: str
+    scheme: str | None
+    number: str | None
+
+
+class OperatorPage(BaseModel):
+    """Operators by id; `next` is the cursor of the page after this one."""
+
+    items: list[OperatorItem]
+    next: UUID | None
+
+
+class SummaryOut(BaseModel):
+    """What this service holds, counted from its tables."""
+
+    accepted: dict[str, int]
+    duplicate: int
+    rejected: int
+    verdicts: dict[str, int]
+    reasons: dict[str, int]

@@ -1,0 +1,25 @@
+"""Kafka composition root of identity."""
+
+from services.identity.handlers import HANDLERS
+from services.identity.intake import INGEST
+from services.identity.settings import Settings
+from shared.consumer import Consumer
+from shared.database import make_engine, make_sessions
+from shared.events.catalogue import EVENT_TYPES
+from shared.platform_topics import PlatformTopics
+from shared.topics import SUBSCRIPTIONS
+
+
+def consumers(settings: Settings) -> list[Consumer]:
+    """Return the consumers of this service: what was accepted here, and platforms' own topics."""
+    sessions = make_sessions(make_engine(settings.database_url, pool_size=2))
+    accepted = Consumer(
+        "identity",
+        bootstrap=settings.kafka_bootstrap,
+        sessions=sessions,
+        handlers=HANDLERS,
+        known_types=EVENT_TYPES,
+        topics=SUBSCRIPTIONS[settings.service],
+    )
+    platforms = PlatformTopics(settings.service, INGEST, settings.kafka_bootstrap, sessions)
+    return [accepted, platforms]
