@@ -30,7 +30,7 @@ async def serve(app: FastAPI, port: int, stop: asyncio.Event) -> None:
     """Answer HTTP on a port until told to stop; requests in hand are finished."""
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
+        host=os.environ.get("BIND_HOST", "127.0.0.1"),
         port=port,
         log_config=None,
         access_log=False,

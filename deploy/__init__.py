@@ -1,0 +1,1 @@
+"""How Crosswatch is started: the embedded stack, Apache Kafka, containers and the command line."""

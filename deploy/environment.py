@@ -1,0 +1,50 @@
+"""The environment variables a process of the stack starts with."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.databases import ServiceUrls
+from deploy.layout import Ports
+from deploy.tokens import ISSUER
+
+
+@dataclass(frozen=True)
+class Broker:
+    """How clients speak to the broker. The embedded one has no idempotent producer and one replica."""
+
+    bootstrap: str
+    embedded: bool
+
+
+def service_environment(
+    urls: Mapping[str, ServiceUrls], ports: Ports, broker: Broker, *, jwks: Path, var_dir: Path
+) -> dict[str, str]:
+    """Return what every service may know; owners' URLs are not in it."""
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    own = {
+        "KAFKA_BOOTSTRAP": broker.bootstrap,
+        "KAFKA_IDEMPOTENT": "0" if broker.embedded else "1",
+        "AUTH_ISSUER": ISSUER,
+        "AUTH_JWKS": str(jwks),
+        "LOG_LEVEL": inherited.get("LOG_LEVEL", "INFO"),
+        "VAR_DIR": str(var_dir),
+        # Compiled detectors are kept between starts, and out of the source tree.
+        "NUMBA_CACHE_DIR": str(var_dir / "cache" / "numba"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if broker.embedded:
+        own["KAFKA_REPLICATION"] = "1"
+    for service, url in urls.items():
+        own[f"{service.upper()}_DATABASE_URL"] = url.app
+        own[f"{service.upper()}_PORT"] = str(ports.of(service))
+    return {**inherited, **own}
+
+
+def preparation_environment(
+    services: Mapping[str, str], urls: Mapping[str, ServiceUrls], admin_url: str, installation: str
+) -> dict[str, str]:
+    """Return what `deploy.prepare` needs on top: the administrator's and the owners' URLs."""
+    owners = {f"{service.upper()}_OWNER_DATABASE_URL": url.owner for service, url in urls.items()}
+    return {**services, **owners, "DATABASE_URL": admin_url, "CROSSWATCH_INSTALLATION": installation}

@@ -1,0 +1,1 @@
+"""Apache Kafka without Docker: brokers out of Maven's jars, for tests and benchmarks."""

@@ -1,0 +1,146 @@
+"""What a run did, counted by the services that own the figures: the content of `var/report.json`."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import asyncpg
+import httpx
+import msgspec
+from msgspec import Struct, field
+
+from deploy.databases import plain
+from deploy.departments import arrival
+from deploy.reconciliation import reconcile
+from deploy.stack import Stack
+from shared.auth import Role
+from simulator.totals import Totals
+
+
+class Matching(Struct, kw_only=True):
+    """Transactions by class."""
+
+    matched: int = 0
+    amount_mismatch: int = 0
+    payment_without_lines: int = 0
+    time_order: int = 0
+    awaiting_documents: int = 0
+
+
+class Risk(Struct, kw_only=True):
+    """What the risk service has done."""
+
+    assessed: int = 0
+    alerts: int = 0
+
+
+class Credit(Struct, kw_only=True):
+    """What the credit service keeps."""
+
+    profiles: int = 0
+    facts: int = 0
+
+
+class Notices(Struct, kw_only=True):
+    """Notices to departments, as their receiver counts them."""
+
+    due: int = 0
+    delivered: int = 0
+    pending: int = 0
+
+
+class Reconciliation(Struct, kw_only=True):
+    """Ids compared over every topic and consumer."""
+
+    lost: int = 0
+    doubled: int = 0
+
+
+class Report(Struct, kw_only=True):
+    """The whole report; its keys are fixed by the contract."""
+
+    source: str
+    seconds: float
+    sent: dict[str, int]
+    accepted: dict[str, int] = field(default_factory=dict)
+    duplicate: int = 0
+    rejected: int = 0
+    matching: Matching = field(default_factory=Matching)
+    risk: Risk = field(default_factory=Risk)
+    credit: Credit = field(default_factory=Credit)
+    notices: Notices = field(default_factory=Notices)
+    reconciliation: Reconciliation = field(default_factory=Reconciliation)
+
+    def reconciles(self) -> bool:
+        """Tell whether nothing was lost, doubled, or is still on its way."""
+        return self.reconciliation == Reconciliation() and self.notices.pending == 0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The summaries of all services, and what they have accepted by the kinds of the report."""
+
+    of: dict[str, dict[str, Any]]  # each service's own summary, as its API gives it
+    accepted: dict[str, int]
+    duplicate: int
+    rejected: int
+
+    @classmethod
+    async def ask(cls, stack: Stack) -> Self:
+        """Ask every service for its summary."""
+        headers = {"authorization": f"Bearer {stack.issuer.issue(Role.REGULATOR)}"}
+        of = {}
+        async with httpx.AsyncClient(trust_env=False, timeout=60, headers=headers) as client:
+            for name in stack.urls:
+                response = await client.get(f"{stack.ports.url(name)}/v1/summary")
+                of[name] = response.raise_for_status().json()
+        doors = [of["identity"], of["listings"]]
+        return cls(
+            of=of,
+            accepted={
+                **of["identity"]["accepted"],
+                **of["listings"]["accepted"],
+                "complaints": of["disputes"]["complaints"],
+            },
+            duplicate=sum(door["duplicate"] for door in doors),
+            rejected=sum(door["rejected"] for door in doors),
+        )
+
+
+async def collect(stack: Stack, *, source: str, seconds: float, totals: Totals, before: Counts) -> Report:
+    """Ask every service what it has; called again and again until two answers are the same.
+
+    `before` is what the services had accepted when the run began: a run on kept data reports its own.
+    """
+    now = await Counts.ask(stack)
+    rows = await reconcile(stack.urls)
+    arrived = await arrival(stack.ports, await _delivered(stack))
+    accepted = {name: now.accepted.get(name, 0) - before.accepted.get(name, 0) for name in totals.sent}
+    return Report(
+        source=source,
+        seconds=seconds,
+        sent=dict(totals.sent),
+        accepted=accepted,
+        duplicate=now.duplicate - before.duplicate,
+        rejected=now.rejected - before.rejected,
+        matching=msgspec.convert(now.of["listings"]["matching"], Matching),
+        risk=Risk(assessed=now.of["risk"]["assessed"], alerts=now.of["risk"]["alerts"]),
+        credit=Credit(profiles=now.of["credit"]["profiles"], facts=now.of["credit"]["facts"]),
+        notices=Notices(
+            due=now.of["gateway"]["due"],
+            delivered=arrived.received,
+            pending=now.of["gateway"]["pending"],
+        ),
+        reconciliation=Reconciliation(
+            lost=sum(row.lost for row in rows) + arrived.lost,
+            doubled=sum(row.doubled for row in rows) + arrived.doubled,
+        ),
+    )
+
+
+async def _delivered(stack: Stack) -> list[str]:
+    connection = await asyncpg.connect(plain(stack.urls["gateway"].app))
+    try:
+        rows = await connection.fetch("SELECT id FROM deliveries WHERE state = 'delivered'")
+    finally:
+        await connection.close()
+    return [str(row["id"]) for row in rows]

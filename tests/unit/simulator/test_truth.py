@@ -1,0 +1,162 @@
+"""The planted schemes: kept apart from the stream, and really in it."""
+
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shared.events.platform import (
+    OperatorDeregistered,
+    OperatorRegistered,
+    OrderPlaced,
+    ParcelDelivered,
+    ParcelShipped,
+    PaymentMade,
+    ReviewPosted,
+)
+from simulator.truth import Planted, write_truth
+from tests.unit.simulator.streams import Decoded, decoded, facts_of, marketplace
+
+SCHEMES = {
+    "brushing_ring",
+    "bought_reviews",
+    "unlicensed_seller",
+    "amount_mismatch",
+    "missing_waybill",
+    "time_order",
+    "banned_returns",
+}
+
+
+@pytest.fixture(scope="module")
+def planted() -> list[Planted]:
+    return marketplace(events=12_000).truth()
+
+
+@pytest.fixture(scope="module")
+def streams() -> dict[str, list[Decoded]]:
+    source = marketplace(events=12_000)
+    return {platform_id: list(decoded(source.events(platform_id))) for platform_id in source.platform_ids}
+
+
+def of(scheme: str, planted: list[Planted]) -> list[Planted]:
+    return [entry for entry in planted if entry.scheme == scheme]
+
+
+class TestTruth:
+    def test_holds_every_scheme(self, planted: list[Planted]) -> None:
+        assert {entry.scheme for entry in planted} == SCHEMES
+
+    def test_is_written_as_a_list(self, planted: list[Planted], tmp_path: Path) -> None:
+        write_truth(tmp_path / "truth.json", planted)
+
+        assert msgspec.json.decode((tmp_path / "truth.json").read_bytes(), type=list[Planted]) == planted
+
+    def test_is_never_sent(self) -> None:
+        source = marketplace(events=2_000)
+        bodies = b"".join(event.body for ref in source.platform_ids for event in source.events(ref))
+
+        assert not any(word.encode() in bodies for word in (*SCHEMES, "scheme_", "planted", "strength"))
+
+
+class TestSchemes:
+    def test_let_payments_differ_exactly_where_planted(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        wrong = {ref for entry in of("amount_mismatch", planted) for ref in entry.order_refs}
+        found = set()
+        for stream in streams.values():
+            paid: dict[str, int] = defaultdict(int)
+            for payment in facts_of(PaymentMade, stream):
+                paid[payment.order_ref] += payment.amount_minor
+            for order in facts_of(OrderPlaced, stream):
+                due = sum(line.quantity * line.unit_price_minor + line.freight_minor for line in order.lines)
+                if order.order_ref in paid and abs(paid[order.order_ref] - due) > 100:
+                    found.add(order.order_ref)
+
+        assert wrong
+        # An order of the last minute may lack its second payment.
+        assert wrong <= found
+        assert len(found - wrong) <= 2
+
+    def test_leave_paid_orders_without_parcels(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        for entry in of("missing_waybill", planted):
+            stream = streams[entry.platform_id]
+            shipped = {parcel.order_ref for parcel in facts_of(ParcelShipped, stream)}
+            paid = {payment.order_ref for payment in facts_of(PaymentMade, stream)}
+            assert not shipped & set(entry.order_refs)
+            assert set(entry.order_refs) <= paid
+
+    def test_deliver_before_shipping_exactly_where_planted(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        wrong = {ref for entry in of("time_order", planted) for ref in entry.order_refs}
+        found = set()
+        for stream in streams.values():
+            shipped = {parcel.order_ref: parcel.shipped_at for parcel in facts_of(ParcelShipped, stream)}
+            for parcel in facts_of(ParcelDelivered, stream):
+                if parcel.order_ref in shipped and parcel.delivered_at < shipped[parcel.order_ref]:
+                    found.add(parcel.order_ref)
+
+        assert wrong
+        assert found == wrong
+
+    def test_let_rings_share_devices_and_send_light_parcels_or_none(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        for ring in of("brushing_ring", planted):
+            stream, refs = streams[ring.platform_id], set(ring.order_refs)
+            orders = [order for order in facts_of(OrderPlaced, stream) if order.order_ref in refs]
+            parcels = [parcel for parcel in facts_of(ParcelShipped, stream) if parcel.order_ref in refs]
+            reviews = [review for review in facts_of(ReviewPosted, stream) if review.order_ref in refs]
+            assert len(orders) == len(refs)
+            assert len({order.device_ref for order in orders}) <= 3
+            assert len({order.buyer_ref for order in orders}) <= 8
+            assert {line.operator_ref for order in orders for line in order.lines} >= set(ring.operator_refs)
+            assert len(parcels) < len(orders)
+            assert all(parcel.weight_g is not None and parcel.weight_g < 25 for parcel in parcels)
+            assert {review.rating for review in reviews} == {5}
+            assert {review.review_ref for review in reviews} == set(ring.review_refs)
+
+    def test_paste_the_same_praise_in_a_burst(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        for campaign in of("bought_reviews", planted):
+            reviews = [
+                review
+                for review in facts_of(ReviewPosted, streams[campaign.platform_id])
+                if review.review_ref in campaign.review_refs
+            ]
+            openings = {(review.text or "")[:4] for review in reviews}
+            assert len(reviews) == len(campaign.review_refs) >= 8
+            assert len(openings) == 1
+            assert {review.rating for review in reviews} == {5}
+
+    def test_bring_the_banned_back_under_another_name(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        for entry in of("banned_returns", planted):
+            stream = streams[entry.platform_id]
+            files = {file.operator_ref: file for file in facts_of(OperatorRegistered, stream)}
+            before, after = (files[ref] for ref in entry.operator_refs)
+            sequence = [
+                event.envelope.subject
+                for event in stream
+                if isinstance(event.fact, OperatorDeregistered | OperatorRegistered)
+                and event.envelope.subject in entry.operator_refs
+            ]
+            assert before.legal_name != after.legal_name
+            assert before.registration != after.registration
+            assert before.bank_accounts == after.bank_accounts
+            assert (before.devices == after.devices) == (entry.strength == "strong")
+            assert sequence == [before.operator_ref, before.operator_ref, after.operator_ref]
+
+    def test_keep_their_serials_apart_from_ordinary_ones(self, planted: list[Planted]) -> None:
+        campaigns = of("brushing_ring", planted) + of("bought_reviews", planted)
+        refs = sorted((entry.platform_id, ref) for entry in campaigns for ref in entry.order_refs)
+
+        assert all(first != second for first, second in pairwise(refs))
