@@ -30,6 +30,7 @@ def service_environment(
         "AUTH_JWKS": str(jwks),
         "LOG_LEVEL": inherited.get("LOG_LEVEL", "INFO"),
         "VAR_DIR": str(var_dir),
+        "GATEWAY_ALLOWED_HOSTS": f"127.0.0.1:{ports.of('receiver')}",
         # Compiled detectors are kept between starts, and out of the source tree.
         "NUMBA_CACHE_DIR": str(var_dir / "cache" / "numba"),
         "PYTHONUNBUFFERED": "1",

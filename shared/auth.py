@@ -121,7 +121,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
 _bearer = HTTPBearer(auto_error=False, description="RFC 9068 access token")
 
 
-def _caller_of(
+async def _caller_of(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     if credentials is None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import assessments, operators, review_signals, rules
+from services.risk import assessments, operators, review_signals
+from services.risk.rules import RuleBook
 from shared.clock import utc_now
 from shared.consumer import Handlers, Received
 from shared.events.identity import (
@@ -21,31 +22,37 @@ from shared.events.listings import (
 )
 
 
-async def on_transactions(session: AsyncSession, received: Sequence[Received]) -> None:
-    """Assess transactions."""
-    active = await rules.active(session, stream="transactions", on=utc_now().date())
-    await assessments.assess(session, [one.event for one in received], active)
+class Door:
+    """The handlers, with the rules they share."""
+
+    def __init__(self) -> None:
+        self._rules = RuleBook()
+
+    async def on_transactions(self, session: AsyncSession, received: Sequence[Received]) -> None:
+        """Assess transactions."""
+        active = await self._rules.active(session, stream="transactions", on=utc_now().date())
+        await assessments.assess(session, [one.event for one in received], active)
+
+    async def on_reviews(self, session: AsyncSession, received: Sequence[Received]) -> None:
+        """Watch reviews."""
+        active = await self._rules.active(session, stream="reviews", on=utc_now().date())
+        await review_signals.watch(session, [one.event for one in received], active)
+
+    async def on_operators(self, session: AsyncSession, received: Sequence[Received]) -> None:
+        """Watch operators."""
+        active = await self._rules.active(session, stream="operators", on=utc_now().date())
+        await operators.watch(session, [one.event for one in received], active)
 
 
-async def on_reviews(session: AsyncSession, received: Sequence[Received]) -> None:
-    """Watch reviews."""
-    active = await rules.active(session, stream="reviews", on=utc_now().date())
-    await review_signals.watch(session, [one.event for one in received], active)
-
-
-async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
-    """Watch operators."""
-    active = await rules.active(session, stream="operators", on=utc_now().date())
-    await operators.watch(session, [one.event for one in received], active)
-
+_DOOR = Door()
 
 HANDLERS: Handlers = {
-    TransactionRecorded: on_transactions,
-    TransactionMatched: on_transactions,
-    TransactionMismatched: on_transactions,
-    ReviewRecorded: on_reviews,
-    OperatorVerified: on_operators,
-    OperatorRejected: on_operators,
-    OperatorUnverified: on_operators,
-    OperatorDeregistered: on_operators,
+    TransactionRecorded: _DOOR.on_transactions,
+    TransactionMatched: _DOOR.on_transactions,
+    TransactionMismatched: _DOOR.on_transactions,
+    ReviewRecorded: _DOOR.on_reviews,
+    OperatorVerified: _DOOR.on_operators,
+    OperatorRejected: _DOOR.on_operators,
+    OperatorUnverified: _DOOR.on_operators,
+    OperatorDeregistered: _DOOR.on_operators,
 }

@@ -1,5 +1,6 @@
 """Rules are data: SQL expressions over a stream's features, checked when loaded, evaluated a batch at a time."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, cast
@@ -13,6 +14,9 @@ from services.risk.catalogue import STREAMS
 from services.risk.models import Rule
 from shared.errors import Invalid
 from shared.events.risk import Severity
+
+
+FRESH_SECONDS = 2.0
 
 
 class RuleRefused(Invalid):
@@ -74,6 +78,21 @@ def _try(rule: Rule, expression: pl.Expr) -> None:
         raise RuleRefused(f"{rule.code}: {error}") from error
     if result.schema["hit"] != pl.Boolean:
         raise RuleRefused(f"{rule.code}: gives {result.schema['hit']}, not yes or no")
+
+
+class RuleBook:
+    """The rules in force, read again every few seconds: a change is active within `FRESH_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, date, list[Compiled]]] = {}
+
+    async def active(self, session: AsyncSession, *, stream: str, on: date) -> list[Compiled]:
+        """Return the rules of a stream that hold on a date."""
+        known = self._kept.get(stream)
+        if known is None or known[0] < time.monotonic() or known[1] != on:
+            rules = await active(session, stream=stream, on=on)
+            known = self._kept[stream] = (time.monotonic() + FRESH_SECONDS, on, rules)
+        return known[2]
 
 
 async def active(session: AsyncSession, *, stream: str, on: date) -> list[Compiled]:

@@ -31,5 +31,5 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     data: msgspec.Raw
     specversion: str = ""
-    time: datetime | None = None
+    time: str | None = None
     subject: str | None = None
