@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -44,10 +44,11 @@ def make_batches(events: int, *, seed: int, size: int, probe_every: int) -> tupl
     for platform in market.platform_ids:
         for service, bodies in _bodies(market, platform, size):
             probe = None
+            carried = bodies
             if service == "listings" and len(lanes[platform]) % probe_every == 0:
                 probe = f"{PROBE}-{len(lanes[platform])}"
-                bodies = [*bodies, *probe_events(platform, probe)]
-            batch = Batch(platform, service, b"\n".join(bodies), len(bodies), probe)
+                carried = [*bodies, *probe_events(platform, probe)]
+            batch = Batch(platform, service, b"\n".join(carried), len(carried), probe)
             (first if service == "identity" else lanes[platform]).append(batch)
     ordered = [batch for group in _interleave(list(lanes.values())) for batch in group]
     return [*map(_probe_operator, market.platform_ids), *first], ordered
@@ -107,7 +108,7 @@ def _probe_operator(platform: str) -> Batch:
     return Batch(platform, "identity", body, 1)
 
 
-def _event(platform: str, identifier: str, kind: str, data: dict[str, object]) -> bytes:
+def _event(platform: str, identifier: str, kind: str, data: Mapping[str, object]) -> bytes:
     event = {"specversion": "1.0", "id": identifier, "source": f"/platforms/{platform}", "type": kind}
     return msgspec.json.encode({**event, "time": "2026-10-31T12:00:00Z", "data": data})
 
@@ -127,7 +128,7 @@ class Sender:
         await self._client.aclose()
 
     async def send(self, batches: Sequence[Batch], events_per_s: float | None) -> None:
-        """Send batches at a rate, each lane in order; without a rate, each as soon as the one before is answered."""
+        """Send batches at a rate, each lane in order; without one, as soon as the one before is answered."""
         lanes: dict[tuple[str, str], asyncio.Queue[tuple[float, Batch] | None]] = defaultdict(asyncio.Queue)
         tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         started, due = time.monotonic(), 0.0

@@ -1,9 +1,10 @@
-"""The whole path under load: POST → accepted → Kafka → assessed and profiled, with everything on this machine."""
+"""The whole path under load: POST → accepted → Kafka → assessed and profiled, all on one machine."""
 
 import asyncio
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,9 @@ from shared.auth import Role
 from shared.identifiers import account_id, transaction_id
 
 PORTS = Ports(9500)
+# How much is made ready for each second of a run that sends as fast as it is answered.
+UNPACED_EVENTS_PER_S = 12_000.0
+PROBES_PER_S = 20
 _POLL_SECONDS = 0.01
 _LOOKED_FOR_AT_ONCE = 60
 _SETTLE_SECONDS = 120.0
@@ -114,9 +118,7 @@ def _times(process: psutil.Process) -> tuple[float, float]:
     return times.user + times.children_user, times.system + times.children_system
 
 
-async def drive(
-    stack: Stack, first: Sequence[Batch], load: Sequence[Batch], events_per_s: float | None
-) -> Outcome:
+async def drive(stack: Stack, first: Sequence[Batch], load: Sequence[Batch], events_per_s: float | None) -> Outcome:
     """Send a load at a rate, wait until it is all through, and say what it took."""
     platforms = {batch.platform_id for batch in [*first, *load]}
     tokens = {p: stack.issuer.issue(Role.PLATFORM, platform_id=p) for p in platforms}
@@ -198,7 +200,7 @@ async def _quiet(stack: Stack) -> None:
             await connection.close()
 
 
-async def _all_applied(connections: Mapping[str, asyncpg.Connection]) -> bool:  # type: ignore[type-arg]
+async def _all_applied(connections: Mapping[str, asyncpg.Connection]) -> bool:
     for (owner, topic), consumers in _QUIET.items():
         published = await connections[owner].fetchval(
             "SELECT coalesce(sum(count), 0) FROM outbox WHERE topic = $1", topic
@@ -214,13 +216,21 @@ async def _all_applied(connections: Mapping[str, asyncpg.Connection]) -> bool:  
     return True
 
 
-async def measure(seconds: float, events_per_s: float, *, size: int, kafka: str | None = None) -> Outcome:
-    """Run a fresh stack under one rate for so many seconds."""
-    first, load = make_batches(
-        int(seconds * events_per_s), seed=11, size=size, probe_every=max(1, int(events_per_s / size / 60))
-    )
+@asynccontextmanager
+async def stack(kafka: str | None) -> AsyncIterator[Stack]:
+    """Yield a fresh stack under a directory that PostgreSQL's user can reach."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
-        Path(directory).chmod(0o711)
-        async with Stack(Path(directory), PORTS, kafka_bootstrap=kafka, keep=False) as stack:
-            await register(stack.ports, stack.issuer)
-            return await drive(stack, first, load, events_per_s)
+        Path(directory).chmod(0o711)  # noqa: ASYNC240 - before anything runs
+        async with Stack(Path(directory), PORTS, kafka_bootstrap=kafka, keep=False) as running:
+            await register(running.ports, running.issuer)
+            yield running
+
+
+async def measure(seconds: float, events_per_s: float | None, *, size: int, kafka: str | None = None) -> Outcome:
+    """Run a fresh stack under one rate for so many seconds; without a rate, as fast as it accepts."""
+    rate = events_per_s or UNPACED_EVENTS_PER_S
+    first, load = make_batches(
+        int(seconds * rate), seed=11, size=size, probe_every=max(1, int(rate / size / PROBES_PER_S))
+    )
+    async with stack(kafka) as running:
+        return await drive(running, first, load, events_per_s)

@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.commands import callers, running
+from deploy.commands import callers, quarantine, reconcile, replay, rules, running
 
 app = typer.Typer(
     name="crosswatch",
@@ -14,5 +14,9 @@ app = typer.Typer(
 app.command()(running.up)
 app.command()(running.run)
 app.command()(running.simulate)
+app.command()(reconcile.reconcile)
+app.command()(replay.replay)
 app.command()(callers.token)
 app.add_typer(callers.keys, name="keys")
+app.add_typer(rules.rules, name="rules")
+app.add_typer(quarantine.quarantine, name="quarantine")

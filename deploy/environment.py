@@ -34,9 +34,17 @@ def service_environment(
         # Compiled detectors are kept between starts, and out of the source tree.
         "NUMBA_CACHE_DIR": str(var_dir / "cache" / "numba"),
         "PYTHONUNBUFFERED": "1",
+        # Batches are small: handing them to a pool of threads costs more than it gains.
+        "POLARS_MAX_THREADS": "1",
     }
     if broker.embedded:
         own["KAFKA_REPLICATION"] = "1"
+        # The embedded broker lets a member in when the dead one before it has been silent for twice this, and keeps a
+        # named one waiting for six seconds; nobody else joins these groups, so nobody is thrown out for a pause.
+        own["KAFKA_SESSION_TIMEOUT_MS"] = "1000"
+    else:
+        # The one member of its group in this stack, so it can have a name and be let in again at once.
+        own["KAFKA_MEMBER"] = "stack"
     for service, url in urls.items():
         own[f"{service.upper()}_DATABASE_URL"] = url.app
         own[f"{service.upper()}_PORT"] = str(ports.of(service))

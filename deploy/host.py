@@ -1,6 +1,7 @@
 """Run parts of several services in one process: `python -m deploy.host api:risk worker:credit`."""
 
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -26,6 +27,9 @@ def main(parts: list[str]) -> None:
     configure_logging("host", os.environ.get("LOG_LEVEL", "INFO"))
     configure_tracing("host", os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
     uvloop.run(run_parts([_load(part) for part in parts]))
+    # The interpreter's last collection over all that was imported takes 0.4 s of a core, in every process of a
+    # stack that stops at once: with this there is nothing left to collect.
+    gc.freeze()
 
 
 async def run_parts(parts: list[tuple[str, str, Run]]) -> None:

@@ -108,7 +108,7 @@ class TokenVerifier:
 
 def _caller(claims: dict[str, Any]) -> Caller:
     roles = claims.get("roles")
-    if not isinstance(roles, list) or len(roles) != 1 or roles[0] not in set(Role):
+    if not isinstance(roles, list) or len(roles) != 1 or roles[0] not in list(Role):
         raise Unauthenticated("the token names no role of this system")
     platform = claims.get("platform_id")
     if platform is not None and not isinstance(platform, str):

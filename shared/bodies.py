@@ -1,6 +1,6 @@
 """Splitting a request's body into the events it carries, so that one bad event costs only itself."""
 
-import json
+import re
 
 import msgspec
 
@@ -12,8 +12,8 @@ LINES = "application/x-ndjson"
 MEDIA_TYPES = (BATCH, LINES, SINGLE)
 
 _raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_scan = json.JSONDecoder().raw_decode
-_SPACE = " \t\r\n"
+# Strings whole, so that what they hold is not taken for structure; a quote that does not end is left alone.
+_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},]', re.DOTALL)
 
 
 def split(content_type: str, body: bytes, *, at_most: int) -> list[bytes]:
@@ -45,28 +45,21 @@ def _items(body: bytes) -> list[bytes]:
 
 
 def _leniently(body: bytes, cause: Exception) -> list[bytes]:
-    """Tell the items of an array apart although one holds what strict JSON forbids, such as NaN or bad UTF-8."""
-    text = body.decode("utf-8", "surrogateescape")
-    at = _skip(text, text.index("[") + 1)
+    """Tell the items of an array apart by brackets alone, although one of them is not JSON or too deep to read."""
     items: list[bytes] = []
-    try:
-        while text[at] != "]":
-            start = at
-            _, at = _scan(text, at)
-            items.append(text[start:at].encode("utf-8", "surrogateescape"))
-            at = _skip(text, at)
-            if text[at] == ",":
-                at = _skip(text, at + 1)
-            elif text[at] != "]":
-                raise ValueError("neither a comma nor the end of the array")
-        if text[at + 1 :].strip(_SPACE):
-            raise ValueError("something follows the array")
-    except (ValueError, IndexError, RecursionError) as error:
-        raise Malformed(f"item {len(items)} is not JSON: {cause}", pointer=f"/{len(items)}") from error
+    depth, start = 0, 0
+    for token in _TOKENS.finditer(body):
+        sign = token[0]
+        if sign in b"[{":
+            depth += 1
+            start = start or token.end()
+        elif sign in b"]}":
+            depth -= 1
+        if (sign == b"," and depth == 1) or depth == 0:
+            items.append(body[start : token.start()].strip())
+            start = token.end()
+        if depth == 0:
+            break
+    if depth != 0 or body[start:].strip() or not all(items):
+        raise Malformed(f"item {len(items)} is not JSON: {cause}", pointer=f"/{len(items)}") from cause
     return items
-
-
-def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _SPACE:
-        at += 1
-    return at

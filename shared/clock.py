@@ -3,6 +3,10 @@
 import asyncio
 from datetime import UTC, datetime
 
+# What a caller may ask about: any zone's instant between them exists in every other zone and in the database.
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
 
 def utc_now() -> datetime:
     """Return the present instant, in UTC."""

@@ -5,6 +5,7 @@ offsets are written too, for lag tools, and never read.
 """
 
 import asyncio
+import re
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -16,6 +17,7 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,13 +25,18 @@ from shared import quarantine, stream_positions
 from shared.clock import utc_now, wait
 from shared.database import Sessions, is_connection_error, transaction
 from shared.messaging import position
+from shared.settings import ANYONE, Member
 
 log = structlog.get_logger(__name__)
 
 MAX_MESSAGE_BYTES = 1_000_000
 COMMIT_SECONDS = 1.0
 POLL_MS = 200
+FULL_BATCH = 1_000
+PAUSE_PER_BATCH = 1.0
+MOST_PAUSE_SECONDS = 0.1
 STOP_AFTER_QUARANTINED_IN_A_ROW = 500
+_PLACE = re.compile(r"[0-9a-f]{12}[0-7][0-9a-f]{15}")
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -87,6 +94,8 @@ class Consumer:
         topics: Collection[str] = (),
         pattern: str | None = None,
         max_records: int = 2_000,
+        least_pause: float = 0.0,
+        member: Member = ANYONE,
     ) -> None:
         self.name = name
         self._bootstrap = bootstrap
@@ -99,6 +108,9 @@ class Consumer:
         self._topics = list(topics)
         self._pattern = pattern
         self._max_records = max_records
+        self._least_pause = least_pause
+        self._member = member
+        self._not_taken: Exception | None = None
         self._positions: dict[TopicPartition, stream_positions.Position] = {}
         self._cluster_id = ""
         self._in_a_row = 0
@@ -123,14 +135,18 @@ class Consumer:
             group_id=self.name,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            session_timeout_ms=6_000,
-            heartbeat_interval_ms=1_000,
+            # Range gives one member the same partitions of every topic: one account's trade and reviews.
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            group_instance_id=self._member.name,
+            session_timeout_ms=self._member.session_timeout_ms,
+            heartbeat_interval_ms=self._member.session_timeout_ms // 6,
             max_poll_interval_ms=300_000,
             max_partition_fetch_bytes=4 << 20,
             fetch_max_wait_ms=POLL_MS,
             metadata_max_age_ms=5_000 if self._pattern else 60_000,
         )
         await consumer.start()
+        self._not_taken = None
         try:
             listener = _Seek(self, consumer)
             if self._pattern is not None:
@@ -145,11 +161,22 @@ class Consumer:
         committed = time.monotonic()
         while not stop.is_set():
             records = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
+            if self._not_taken is not None:
+                raise self._not_taken
             if records:
+                started = time.monotonic()
                 await self._apply_when_possible(records, stop)
+                count = sum(map(len, records.values()))
+                await wait(stop, self._pause(count, time.monotonic() - started))
             if time.monotonic() - committed > COMMIT_SECONDS:
                 committed = time.monotonic()
                 await self._tell_kafka(consumer)
+
+    def _pause(self, count: int, took: float) -> float:
+        """Return how long to let messages gather: a transaction costs the same for few as for many."""
+        if count >= FULL_BATCH:
+            return 0.0
+        return max(self._least_pause, min(took * PAUSE_PER_BATCH, MOST_PAUSE_SECONDS))
 
     async def _apply_when_possible(
         self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]], stop: asyncio.Event
@@ -175,7 +202,7 @@ class Consumer:
             return
         try:
             await self._commit(batch)
-        except PositionLost:
+        except (PositionLost, TooManyQuarantined):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is either the world or one message
             if is_connection_error(error):
@@ -186,6 +213,7 @@ class Consumer:
 
     async def _commit(self, batch: Batch) -> None:
         started = time.perf_counter()
+        in_a_row = self._refused_in_a_row(len(batch.refused), len(batch.received))
         async with transaction(self._sessions) as session:
             await self._handle(session, batch.received)
             await quarantine.put(session, self.name, batch.refused)
@@ -195,6 +223,7 @@ class Consumer:
             )
             if moved != len(batch.progress):
                 raise PositionLost(f"{self.name}: {moved} of {len(batch.progress)} positions were ours")
+        self._in_a_row = in_a_row
 
     async def _handle(self, session: AsyncSession, received: Sequence[Received]) -> None:
         by_handler: dict[Handler, list[Received]] = defaultdict(list)
@@ -204,27 +233,35 @@ class Consumer:
         for handler, events in by_handler.items():
             await handler(session, events)
 
+    async def apply_again(self, session: AsyncSession, record: ConsumerRecord) -> None:
+        """Apply one record in the caller's transaction, wherever it lies. Raises what speaks against it."""
+        headers = {name: content or b"" for name, content in record.headers}
+        await self._handle(session, [self._received(record, headers, "")])
+
     async def _one_by_one(
         self, batch: Batch, records: Mapping[TopicPartition, Sequence[ConsumerRecord]], cause: Exception
     ) -> None:
         """Find the messages a batch fails on, by handling each in a savepoint of its own."""
         log.warning("batch_failed", consumer=self.name, error=repr(cause))
         originals = {(p.topic, p.partition, r.offset): r for p, rs in records.items() for r in rs}
+        applied = 0
         async with transaction(self._sessions) as session:
             for one in batch.received:
                 try:
                     async with session.begin_nested():
                         await self._handle(session, [one])
+                    applied += 1
                 except Exception as error:
                     if is_connection_error(error):
                         raise
                     record = originals[one.topic, one.partition, one.offset]
                     batch.refused.append(quarantine.Refused(record, "handler_failed", repr(error)))
+            in_a_row = self._refused_in_a_row(len(batch.refused), applied)
             await quarantine.put(session, self.name, batch.refused)
             moved = await stream_positions.advance(session, self.name, self._cluster_id, batch.progress, 0.0)
             if moved != len(batch.progress):
                 raise PositionLost(f"{self.name}: another owner moved on")
-        self._count_refused(batch)
+        self._in_a_row = in_a_row
 
     def _decode(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
         batch = Batch()
@@ -237,23 +274,24 @@ class Consumer:
                 self._decode_one(record, progress, batch)
             progress.after = stream_positions.Position(messages[-1].offset + 1, progress.last_sequence)
             batch.progress[place] = progress
-        self._count_refused(batch)
         return batch
 
     def _decode_one(self, record: ConsumerRecord, progress: stream_positions.Progress, batch: Batch) -> None:
-        headers = dict(record.headers)
+        headers = {name: content or b"" for name, content in record.headers}
         place = headers.get("ce_sequence", b"").decode("ascii", "replace")
-        if place:
-            if place <= progress.last_sequence:
-                return
-            progress.last_sequence = place
-            progress.positions.append(position(place))
+        at = -1
         try:
-            batch.received.append(self._received(record, headers, place))
+            if place:
+                at = _outbox_position(place)
+                if place <= progress.last_sequence:
+                    return
+                progress.last_sequence = place
+                progress.positions.append(at)
+            batch.received.append(self._received(record, headers, at))
         except quarantine.UnreadableError as error:
             batch.refused.append(quarantine.Refused(record, error.code, error.detail))
 
-    def _received(self, record: ConsumerRecord, headers: Mapping[str, bytes], place: str) -> Received:
+    def _received(self, record: ConsumerRecord, headers: Mapping[str, bytes], at: int) -> Received:
         kind = headers.get("ce_type", b"").decode("utf-8", "replace")
         decode = self._decoders.get(kind)
         if decode is None:
@@ -273,15 +311,17 @@ class Consumer:
             record.topic,
             record.partition,
             record.offset,
-            position(place) if place else -1,
+            at,
             traceparent.decode("ascii", "replace") if traceparent else None,
             headers.get("ce_time", b"").decode("ascii", "replace"),
         )
 
-    def _count_refused(self, batch: Batch) -> None:
-        self._in_a_row = self._in_a_row + len(batch.refused) if not batch.received else 0
-        if self._in_a_row > STOP_AFTER_QUARANTINED_IN_A_ROW:
-            raise TooManyQuarantined(f"{self.name} refused {self._in_a_row} messages in a row")
+    def _refused_in_a_row(self, refused: int, applied: int) -> int:
+        """Return how many were refused since one was applied. Raises TooManyQuarantined, before anything commits."""
+        in_a_row = 0 if applied else self._in_a_row + refused
+        if in_a_row > STOP_AFTER_QUARANTINED_IN_A_ROW:
+            raise TooManyQuarantined(f"{self.name} refused {in_a_row} messages in a row")
+        return in_a_row
 
     async def _tell_kafka(self, consumer: AIOKafkaConsumer) -> None:
         offsets = {p: at.next for p, at in self._positions.items() if p in consumer.assignment()}
@@ -302,10 +342,21 @@ class Consumer:
             consumer.seek(partition, at.next)
         log.info("assigned", consumer=self.name, partitions=len(places))
 
+    def leave(self, cause: Exception) -> None:
+        """End this membership: without positions every record would be read and none applied."""
+        self._not_taken = cause
+
     async def release(self) -> None:
         """Let go of every partition; what was not committed will be read again by the next owner."""
         async with self._hands:
             self._positions = {}
+
+
+def _outbox_position(place: str) -> int:
+    if _PLACE.fullmatch(place) is None:
+        # Taken for a sequence it could be newer than all that follow, which would then be skipped.
+        raise quarantine.UnreadableError("bad_sequence", f"{place[:100]!r} is not a place in an outbox")
+    return position(place)
 
 
 class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -317,7 +368,10 @@ class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         await self._owner.release()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        await self._owner.take(self._consumer, assigned)
+        try:
+            await self._owner.take(self._consumer, assigned)
+        except Exception as error:  # noqa: BLE001 - aiokafka would log it and go on without our positions
+            self._owner.leave(error)
 
 
 async def read_cluster_id(bootstrap: str) -> str:

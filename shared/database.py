@@ -23,6 +23,8 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # What asyncpg makes of a server that dies between two messages.
+    asyncpg.InternalClientError,
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.exceptions.TransactionRollbackError,
@@ -84,6 +86,9 @@ def is_connection_error(error: BaseException) -> bool:
     """Tell whether an error, or what caused it, says that the database went away."""
     seen: BaseException | None = error
     while seen is not None:
+        # A value that no column can hold is an InterfaceError too, to asyncpg: waiting would not make it fit.
+        if isinstance(seen, ValueError):
+            return False
         if isinstance(seen, CONNECTION_ERRORS) or getattr(seen, "connection_invalidated", False):
             return True
         seen = getattr(seen, "orig", None) or seen.__cause__

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.events.platform import PlatformEvent, Ref, Zoned
-from shared.ingest_faults import Fault, fault_of, unstorable
+from shared.ingest_faults import Fault, fault_of, hidden_in, unstorable
 from shared.ingest_store import Item, store
 
 MAX_EVENTS = 1_000
@@ -119,7 +119,7 @@ class Ingest:
                 return _time_fault(f"/data/{name}")
         if len(raw) > MAX_EVENT_BYTES:
             return Fault("event_too_large", f"an event has at most {MAX_EVENT_BYTES} bytes", "")
-        if b"\\u0000" in raw and (pointer := unstorable(raw)) is not None:
+        if b"\\u0000" in raw and (pointer := unstorable(event)) is not None:
             return Fault("text_not_storable", "text holds U+0000, which cannot be stored", pointer)
         return self._faults(event.data)
 
@@ -128,7 +128,7 @@ class Ingest:
         try:
             peek = self._peek(raw)
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            return fault
+            return hidden_in(raw) or fault
         if isinstance(peek.source, str) and peek.source != source:
             return Fault("foreign_source", f"source is not {source}, the caller's own", "/source")
         if isinstance(peek.type, str) and peek.type not in self.types:

@@ -1,12 +1,16 @@
 """What can be wrong with one item, as a code and a JSON pointer (RFC 6901)."""
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"`([^`]+)`")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[([^\]]*)\]")
 
 
@@ -60,21 +64,46 @@ def _pointer(path: str) -> str:
     return "".join(f"/{name or index}" for name, index in _STEP.findall(path))
 
 
-def unstorable(raw: bytes) -> str | None:
-    """Return the pointer of the first text with U+0000 in an event, or None where there is none."""
-    return _find_nul(json.loads(raw), "")
+def unstorable(event: object) -> str | None:
+    """Return the pointer of the first text with U+0000 in a decoded event, or None where there is none."""
+    found = _find(msgspec.to_builtins(event), "")
+    return found[1] if found is not None else None
 
 
-def _find_nul(value: Any, pointer: str) -> str | None:  # any JSON value
+def hidden_in(raw: bytes) -> Fault | None:
+    """Return what strict JSON forbids in an event that is well-formed otherwise, or None where it is not that."""
+    try:
+        found = _find(json.loads(raw), "")
+    except (ValueError, RecursionError):
+        return None
+    return Fault(*_HIDDEN[found[0]], found[1]) if found is not None else None
+
+
+_HIDDEN = {
+    "nul": ("text_not_storable", "text holds U+0000, which cannot be stored"),
+    "surrogate": ("text_not_storable", "text holds half of a surrogate pair, which is no character"),
+    "not_finite": ("number_not_finite", "NaN and infinity are no JSON numbers"),
+}
+
+
+def _find(value: Any, pointer: str) -> tuple[str, str] | None:  # any JSON value
     if isinstance(value, str):
-        return pointer if "\x00" in value else None
+        return (what, pointer) if (what := _wrong_with(value)) is not None else None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ("not_finite", pointer)
     children = (
         value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     )
     for name, child in children:
+        if isinstance(name, str) and (what := _wrong_with(name)) is not None:
+            return what, pointer
         here = f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
-        if isinstance(name, str) and "\x00" in name:
-            return pointer
-        if (found := _find_nul(child, here)) is not None:
+        if (found := _find(child, here)) is not None:
             return found
     return None
+
+
+def _wrong_with(text: str) -> str | None:
+    if "\x00" in text:
+        return "nul"
+    return "surrogate" if _SURROGATE.search(text) else None

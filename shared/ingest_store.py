@@ -149,7 +149,11 @@ async def _sort_out(connection: Any, platform_id: str, known: Sequence[Item], st
 def _same_value(item: Item, raw: bytes) -> bool:
     if item.id.encode() not in raw:
         return False
-    return bool(msgspec.json.decode(raw) == msgspec.json.decode(item.raw))
+    try:
+        return bool(msgspec.json.decode(raw) == msgspec.json.decode(item.raw))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        # A field that nobody reads may hold what cannot be read, such as 1e400: then only the bytes tell.
+        return False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from shared.clock import EARLIEST, LATEST
 from shared.errors import Invalid
 
 MAX_PAGE = 200
@@ -36,6 +37,6 @@ def read_cursor(text: str | None) -> Cursor | None:
         cursor = msgspec.json.decode(raw, type=Cursor)
     except (binascii.Error, ValueError) as error:
         raise BadCursor("this cursor was not given by this list", pointer="/query/cursor") from error
-    if cursor.at.tzinfo is None:
+    if cursor.at.tzinfo is None or not EARLIEST <= cursor.at < LATEST:
         raise BadCursor("this cursor was not given by this list", pointer="/query/cursor")
     return cursor

@@ -6,7 +6,9 @@ Both doors end in `Ingest.accept()`; what it refuses here is quarantined with th
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import msgspec
 from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +17,7 @@ from shared.consumer import Batch, Consumer, Received
 from shared.database import Sessions
 from shared.events.platform import PLATFORM_EVENTS
 from shared.ingest import Ingest
+from shared.settings import ANYONE, Member
 from shared.stream_positions import Progress
 
 _TAKEN_BY = {kind.type: kind.to for kind in PLATFORM_EVENTS}
@@ -28,7 +31,7 @@ class PlatformTopics(Consumer):
     A type that nobody takes is quarantined by the service that `unknown_types` names as its keeper.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a consumer is made of, and what sets this one apart
         self,
         service: str,
         ingest: Ingest,
@@ -36,6 +39,7 @@ class PlatformTopics(Consumer):
         sessions: Sessions,
         *,
         keeps_unknown: bool = False,
+        member: Member = ANYONE,
     ) -> None:
         super().__init__(
             f"{service}-platforms",
@@ -44,6 +48,7 @@ class PlatformTopics(Consumer):
             handlers={},
             known_types={},
             pattern=r"^platform\..+",
+            member=member,
         )
         self._service = service
         self._ingest = ingest
@@ -69,13 +74,23 @@ class PlatformTopics(Consumer):
             ]
             await quarantine.put(session, self.name, refused)
 
+    async def apply_again(self, session: AsyncSession, record: ConsumerRecord) -> None:
+        """Take one record in the caller's transaction. Raises UnreadableError with the door's own code."""
+        raw, _ = structured_form(record)
+        answer = await self._ingest.accept(session, record.topic.split(".")[1], [raw])
+        for refusal in answer.rejected:
+            raise quarantine.UnreadableError(refusal.code, f"{refusal.detail} at {refusal.pointer or '/'}")
+
 
 def structured_form(record: ConsumerRecord) -> tuple[bytes, str]:
     """Return a record as a CloudEvent in JSON form, and its type (CloudEvents Kafka binding 1.0.2, 3.2 and 3.3)."""
-    headers = {name: content.decode("utf-8", "replace") for name, content in record.headers}
+    headers = {name: (content or b"").decode("utf-8", "replace") for name, content in record.headers}
     value: bytes = record.value or b""
     if headers.get("content-type", "").partition(";")[0].strip() == STRUCTURED or "ce_type" not in headers:
         return value, _stated_type(value)
+    if not _is_json(value):
+        # Joined to its attributes it could end them and begin others: an event of nothing is refused instead.
+        return b"", headers["ce_type"]
     attributes = {name: headers[f"ce_{name}"] for name in _ATTRIBUTES if f"ce_{name}" in headers}
     return _joined(attributes, value), attributes["type"]
 
@@ -85,10 +100,25 @@ def _joined(attributes: Mapping[str, str], value: bytes) -> bytes:
     return head[:-1] + b',"data":' + value + b"}"
 
 
+def _is_json(value: bytes) -> bool:
+    try:
+        _raw(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return True
+
+
 def _stated_type(value: bytes) -> str:
     try:
-        stated = json.loads(value)
-    except (ValueError, RecursionError):
+        kind = _typed(value).type
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return ""
-    kind = stated.get("type", "") if isinstance(stated, dict) else ""
     return kind if isinstance(kind, str) else ""
+
+
+class _Typed(msgspec.Struct):
+    type: Any = None
+
+
+_raw = msgspec.json.Decoder(msgspec.Raw).decode
+_typed = msgspec.json.Decoder(_Typed).decode

@@ -75,7 +75,7 @@ def _row(consumer: str, one: Refused) -> dict[str, object]:
 def _dead_letter(one: Refused) -> Message:
     value = one.record.value or b""
     told = value if len(value) <= _MAX_DEAD_LETTER_BYTES else b""
-    kept = [(name, content) for name, content in one.record.headers if name != "ce_sequence"]
+    kept = [(name, content or b"") for name, content in one.record.headers if name != "ce_sequence"]
     return Message(
         one.record.key or b"",
         told,

@@ -2,10 +2,24 @@
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Member(NamedTuple):
+    """How a consumer is known to its group.
+
+    By a name that no other member has, one that was killed takes its place again at once; without a name it waits
+    until the dead one has been silent for so long.
+    """
+
+    name: str | None = None
+    session_timeout_ms: int = 6_000
+
+
+ANYONE = Member()
 
 
 class ServiceSettings(BaseSettings):
@@ -19,11 +33,18 @@ class ServiceSettings(BaseSettings):
     port: int = 8000
     kafka_bootstrap: str = Field("127.0.0.1:9092", validation_alias="KAFKA_BOOTSTRAP")
     kafka_replication: int = Field(1, validation_alias="KAFKA_REPLICATION")
+    kafka_member: str | None = Field(None, validation_alias="KAFKA_MEMBER")
+    kafka_session_timeout_ms: int = Field(6_000, validation_alias="KAFKA_SESSION_TIMEOUT_MS")
     kafka_idempotent: bool = Field(default=False, validation_alias="KAFKA_IDEMPOTENT")
     auth_issuer: str = Field("https://crosswatch.local", validation_alias="AUTH_ISSUER")
     auth_jwks: str = Field("var/keys/jwks.json", validation_alias="AUTH_JWKS")
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
     var_dir: Path = Field(Path("var"), validation_alias="VAR_DIR")
+
+    @property
+    def member(self) -> Member:
+        """How this service's consumers are known to their groups."""
+        return Member(self.kafka_member, self.kafka_session_timeout_ms)
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -3,10 +3,10 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
@@ -21,15 +21,13 @@ from deploy.commands.options import (
     Seed,
     VarDir,
 )
+from deploy.commands.refusals import or_end
 from deploy.departments import register
 from deploy.layout import SERVICES, Ports
-from deploy.preflight import StackError
 from deploy.report import Counts
 from deploy.stack import Stack
 from deploy.streaming import Supply, open_supply, send, settled_report, store
 from deploy.tokens import Issuer
-
-T = TypeVar("T")
 
 # What shells report for a program ended by Ctrl-C.
 _INTERRUPTED = 130
@@ -63,7 +61,7 @@ def run(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Start the stack, stream a marketplace through it, and print what became of every event."""
-    supply = _or_end(lambda: open_supply(data, events=events, seed=seed, base=base))
+    supply = or_end(lambda: open_supply(data, events=events, seed=seed, base=base))
     stack = Stack(
         var, Ports(port_base), kafka_bootstrap=kafka_bootstrap, database_url=database_url, keep=keep
     )
@@ -83,7 +81,7 @@ def simulate(
     port_base: PortBase = Ports.base,
 ) -> None:
     """Stream a marketplace into a stack that is already up."""
-    supply = _or_end(lambda: open_supply(data, events=events, seed=seed, base=base))
+    supply = or_end(lambda: open_supply(data, events=events, seed=seed, base=base))
     _until_interrupted(_simulate(supply, Ports(port_base), Issuer(var / "keys"), rate))
 
 
@@ -126,7 +124,7 @@ async def _simulate(supply: Supply, ports: Ports, issuer: Issuer, rate: float | 
 def _until_interrupted(work: Coroutine[None, None, int]) -> None:
     """Run to the end, or until Ctrl-C or SIGTERM, and end the process with what came of it."""
     screen.show_log()
-    raise typer.Exit(_or_end(lambda: asyncio.run(_interruptible(work))))
+    raise typer.Exit(or_end(lambda: asyncio.run(_interruptible(work))))
 
 
 async def _interruptible(work: Coroutine[None, None, int]) -> int:
@@ -144,12 +142,3 @@ async def _interruptible(work: Coroutine[None, None, int]) -> int:
     task.cancel()
     await asyncio.wait({task})
     return _INTERRUPTED if task.cancelled() else task.result()
-
-
-def _or_end(call: Callable[[], T]) -> T:
-    """Call, and end with a plain sentence when there is something for the user to change."""
-    try:
-        return call()
-    except StackError as error:
-        typer.echo(f"crosswatch: {error}", err=True)
-        raise typer.Exit(1) from error

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -73,7 +73,7 @@ async def record(session: AsyncSession, states: Sequence[State], tree: Tree) -> 
     halves = {kind: indicator.half_life_days for kind, indicator in tree.indicators().items()}
     for state in states:
         before = current.get(state.key, _NOTHING)
-        if before.kind == state.kind:
+        if before.kind == state.kind and (state.kind is None or before.occurred_at == state.occurred_at):
             continue
         current[state.key] = Current(before.revision + 1, state.kind, state.occurred_at)
         rows.append(
@@ -92,7 +92,7 @@ async def record(session: AsyncSession, states: Sequence[State], tree: Tree) -> 
             if kind in halves and at is not None:
                 change = changes[state.account_id, kind]
                 change[0] += sign
-                change[1] += sign * weight(at.date(), halves[kind])
+                change[1] += sign * weight(at.astimezone(UTC).date(), halves[kind])
     await _write(session, rows, changes, tree.version)
     return {row[0] for row in rows}
 

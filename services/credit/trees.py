@@ -1,5 +1,6 @@
 """The version of the index that holds on a date."""
 
+import time
 from datetime import date
 
 import msgspec
@@ -10,9 +11,24 @@ from services.credit.index import Tree
 from services.credit.models import IndexTree
 from shared.errors import NotFound
 
+FRESH_SECONDS = 2.0
+
 
 class NoIndex(NotFound):
     """No version of the index holds on the date asked for."""
+
+
+class KeptTree:
+    """The index in force, read again every few seconds: a new version holds within `FRESH_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[float, date, Tree] | None = None
+
+    async def tree_on(self, session: AsyncSession, on: date) -> Tree:
+        """Return the newest index that holds on a date."""
+        if self._kept is None or self._kept[0] < time.monotonic() or self._kept[1] != on:
+            self._kept = (time.monotonic() + FRESH_SECONDS, on, await tree_on(session, on))
+        return self._kept[2]
 
 
 async def tree_on(session: AsyncSession, on: date) -> Tree:

@@ -18,5 +18,6 @@ def consumers(settings: Settings) -> list[Consumer]:
             handlers=HANDLERS,
             known_types=EVENT_TYPES,
             topics=SUBSCRIPTIONS["credit"],
+            member=settings.member,
         )
     ]

@@ -4,7 +4,9 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.clock import EARLIEST, LATEST
 
 Department = Literal["customs", "tax"]
 Severity = Literal["low", "medium", "high", "critical"]
@@ -70,7 +72,7 @@ class ReplayIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: Annotated[datetime, Field(ge=datetime.fromisoformat("2000-01-01T00:00:00+00:00"))]
+    since: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 
 
 class ReplayOut(BaseModel):

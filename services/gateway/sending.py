@@ -22,9 +22,11 @@ log = structlog.get_logger(__name__)
 # Standard Webhooks 1.0.0, "Deliverability and reliability": the pauses before each next attempt.
 PAUSES_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 SPREAD = 0.2
-LEASE_SECONDS = 60
+# A sender that was killed holds its endpoint for so long; half of it and one timeout must fit in.
+LEASE_SECONDS = 30
 HEADS_AT_ONCE = 200
 POLL_SECONDS = 0.1
+TOLD_BYTES = 500
 _RETRIED = frozenset({408, 425, 429})
 
 _LEASE = """
@@ -144,12 +146,16 @@ class Sender:
             "webhook-signature": signer.signature(head.id, timestamp, head.body),
         }
         try:
-            response = await self._client.post(url, content=head.body, headers=headers)
-        except (httpx.HTTPError, OSError) as error:
+            async with (
+                asyncio.timeout(LEASE_SECONDS / 2),
+                self._client.stream("POST", url, content=head.body, headers=headers) as response,
+            ):
+                said = await _beginning(response)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return Result(
                 head, "pending", None, repr(error)[:500], _since(started), pause_after(head.attempts)
             )
-        return judge(head, response, _since(started))
+        return judge(head, response, said, _since(started))
 
     async def _settle(self, endpoint_id: UUID, lease: UUID, results: Sequence[Result]) -> None:
         async with transaction(self._sessions) as session:
@@ -189,7 +195,17 @@ async def _write(
             )
 
 
-def judge(head: Head, response: httpx.Response, milliseconds: int) -> Result:
+async def _beginning(response: httpx.Response) -> str:
+    """Return the first words of an answer as text that can be stored; the rest is not read, however long it is."""
+    said = b""
+    async for part in response.aiter_bytes():
+        said += part
+        if len(said) >= TOLD_BYTES:
+            break
+    return said[:TOLD_BYTES].decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+
+def judge(head: Head, response: httpx.Response, said: str, milliseconds: int) -> Result:
     """Return what an answer means: received, try again, refused for good, or the endpoint is gone (410)."""
     status = response.status_code
     if 200 <= status < 300:
@@ -198,8 +214,8 @@ def judge(head: Head, response: httpx.Response, milliseconds: int) -> Result:
         return Result(head, "pending", status, "gone", milliseconds, 0.0, gone=True)
     if status >= 500 or status in _RETRIED:
         pause = max(pause_after(head.attempts), retry_after(response))
-        return Result(head, "pending", status, response.text[:500], milliseconds, pause)
-    return Result(head, "parked", status, response.text[:500], milliseconds, None)
+        return Result(head, "pending", status, said, milliseconds, pause)
+    return Result(head, "parked", status, said, milliseconds, None)
 
 
 def pause_after(attempts: int) -> float:
@@ -211,11 +227,11 @@ def pause_after(attempts: int) -> float:
 def retry_after(response: httpx.Response) -> float:
     """Return the seconds a receiver asks for (RFC 9110, 10.2.3), at most a day; 0 where it does not."""
     stated = response.headers.get("retry-after", "")
-    if stated.isdecimal():
-        return float(min(int(stated), 86_400))
     try:
+        if stated.isdecimal():
+            return float(min(int(stated), 86_400))
         at = parsedate_to_datetime(stated)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     return min(max((aware - datetime.now(UTC)).total_seconds(), 0.0), 86_400.0)

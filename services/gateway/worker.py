@@ -11,7 +11,23 @@ from shared.clock import wait
 from shared.consumer import Consumer
 from shared.database import is_connection_error, make_engine, make_sessions, transaction
 from shared.events.catalogue import EVENT_TYPES
+from shared.process import consume
 from shared.topics import SUBSCRIPTIONS
+
+
+def consumers(settings: Settings) -> list[Consumer]:
+    """Return the consumer of this service."""
+    return [
+        Consumer(
+            "gateway",
+            bootstrap=settings.kafka_bootstrap,
+            sessions=make_sessions(make_engine(settings.database_url, pool_size=2)),
+            handlers=HANDLERS,
+            known_types=EVENT_TYPES,
+            topics=SUBSCRIPTIONS["gateway"],
+            member=settings.member,
+        )
+    ]
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
@@ -27,17 +43,9 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             if not is_connection_error(error):
                 raise
             await wait(stop, 0.5)
-    consumer = Consumer(
-        "gateway",
-        bootstrap=settings.kafka_bootstrap,
-        sessions=sessions,
-        handlers=HANDLERS,
-        known_types=EVENT_TYPES,
-        topics=SUBSCRIPTIONS["gateway"],
-    )
     async with (
         make_client(settings.allowed_hosts.split(","), settings.send_timeout_seconds) as client,
         asyncio.TaskGroup() as group,
     ):
-        group.create_task(consumer.run(stop))
+        group.create_task(consume(consumers(settings), stop))
         group.create_task(Sender(sessions, client, wrapping, settings.concurrent_sends).run(stop))

@@ -6,16 +6,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import registrations
 from shared.consumer import Handlers, Received
+from shared.events.base import Event
 from shared.events.platform import OperatorChanged, OperatorDeregistered, OperatorRegistered
+from shared.messaging import publish
 
 
 async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
     """Add versions to accounts' files, in order."""
+    events: list[Event] = []
     for one in received:
-        if isinstance(one.event, OperatorDeregistered):
-            await registrations.end(session, one)
-        else:
-            await registrations.record(session, one)
+        step = registrations.end if isinstance(one.event, OperatorDeregistered) else registrations.record
+        events.extend(await step(session, one))
+    await publish(session, events, source="identity")
 
 
 HANDLERS: Handlers = {

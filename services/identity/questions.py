@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
@@ -31,7 +32,7 @@ async def operator(session: AsyncSession, operator_id: UUID, as_of: datetime) ->
     versions = (
         select(RegistrationFile)
         .where(RegistrationFile.account_id.in_(held), RegistrationFile.stated_at <= as_of)
-        .distinct(RegistrationFile.account_id)
+        .ext(distinct_on(RegistrationFile.account_id))
         .order_by(RegistrationFile.account_id, RegistrationFile.version.desc())
     )
     files = list((await session.execute(versions)).scalars())

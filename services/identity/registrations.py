@@ -22,15 +22,14 @@ from shared.events.identity import (
 )
 from shared.events.platform import OperatorDeregistered as Deregistration
 from shared.identifiers import account_id, operator_id
-from shared.messaging import publish
 
 
 class UnknownAccount(ValueError):
     """A platform ended an account that it never registered."""
 
 
-async def record(session: AsyncSession, one: Received) -> None:
-    """Add a version to an account's file, check it, link it, and publish what was found."""
+async def record(session: AsyncSession, one: Received) -> list[Event]:
+    """Add a version to an account's file, check it and link it; return what is to be published."""
     platform_id = one.source.removeprefix("/platforms/")
     account = await session.get(Account, account_id(platform_id, one.event.operator_ref))
     required = await _licence_required(session, one.event.jurisdiction, one.time.date())
@@ -53,14 +52,14 @@ async def record(session: AsyncSession, one: Received) -> None:
     session.add(_file(stored, one, msgspec.to_builtins(one.event)))
     events: list[Event] = []
     if previous != operator:
-        await _link(session, stored, one)
+        await _link(session, stored, one, previous)
         events.append(_linked(stored, one, previous))
     events.append(_found(stored, one, finding))
-    await publish(session, events, source="identity")
+    return events
 
 
-async def end(session: AsyncSession, one: Received) -> None:
-    """Mark an account as ended, keep the file, and publish it. Raises UnknownAccount."""
+async def end(session: AsyncSession, one: Received) -> list[Event]:
+    """Mark an account as ended and keep the file; return what is to be published. Raises UnknownAccount."""
     event: Deregistration = one.event
     platform_id = one.source.removeprefix("/platforms/")
     account = await session.get(Account, account_id(platform_id, event.operator_ref))
@@ -80,7 +79,7 @@ async def end(session: AsyncSession, one: Received) -> None:
         version=account.version,
         reason=event.reason,
     )
-    await publish(session, ended, source="identity")
+    return [ended]
 
 
 async def _ensure_operator(session: AsyncSession, platform_id: str, file: File) -> UUID:
@@ -104,13 +103,16 @@ async def _ensure_operator(session: AsyncSession, platform_id: str, file: File) 
     return identifier
 
 
-async def _link(session: AsyncSession, account: Account, one: Received) -> None:
-    open_link = update(AccountLink).where(
-        AccountLink.account_id == account.id,
-        AccountLink.linked_to.is_(None),
-        AccountLink.linked_from < one.time,
-    )
-    await session.execute(open_link.values(linked_to=one.time))
+async def _link(session: AsyncSession, account: Account, one: Received, previous: UUID | None) -> None:
+    if previous is not None:
+        open_link = update(AccountLink).where(
+            AccountLink.account_id == account.id,
+            AccountLink.linked_to.is_(None),
+            AccountLink.linked_from < one.time,
+        )
+        await session.execute(
+            open_link.values(linked_to=one.time), execution_options={"synchronize_session": False}
+        )
     statement = insert(AccountLink).values(
         account_id=account.id,
         linked_from=one.time,

@@ -1,15 +1,15 @@
 """Door 1 of identity: the register as of any instant."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from services.identity import questions
 from services.identity.schemas import OperatorOut, OperatorPage, SummaryOut
 from shared.auth import CallerDep, Role, require
-from shared.clock import utc_now
+from shared.clock import EARLIEST, LATEST, utc_now
 from shared.errors import Invalid
 from shared.paging import MAX_PAGE
 from shared.web import SessionDep, problems
@@ -17,11 +17,12 @@ from shared.web import SessionDep, problems
 router = APIRouter(tags=["identity"])
 
 _READERS = (Role.PLATFORM, Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR)
+Instant = Annotated[AwareDatetime, Query(ge=EARLIEST, le=LATEST)]
 _REFUSALS = problems(401, 403, 404, 422)
 
 
 class BadQuestion(Invalid):
-    """A look-up names neither an account nor a number, or an instant without a zone."""
+    """A look-up names neither an account nor a number, or both."""
 
 
 @router.get("/v1/operators", response_model=OperatorPage, responses=problems(401, 403, 422))
@@ -39,12 +40,10 @@ async def list_operators(
 
 @router.get("/v1/operators/{operator_id}", response_model=OperatorOut, responses=_REFUSALS)
 async def get_operator(
-    session: SessionDep, caller: CallerDep, operator_id: UUID, as_of: datetime | None = None
+    session: SessionDep, caller: CallerDep, operator_id: UUID, as_of: Instant | None = None
 ) -> object:
     """Return an operator with its accounts and their files, as of an instant (now)."""
     require(caller, *_READERS)
-    if as_of is not None and as_of.tzinfo is None:
-        raise BadQuestion("as_of needs a time zone", pointer="/query/as_of")
     return await questions.operator(session, operator_id, as_of or utc_now())
 
 

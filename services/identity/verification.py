@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from stdnum import get_cc_module
@@ -62,6 +63,7 @@ def check_number(jurisdiction: str, scheme: str, number: str) -> NumberCheck:
         return NumberCheck("number_wrong_characters", number.strip())
 
 
+@lru_cache(maxsize=4_096)
 def _module(jurisdiction: str, scheme: str) -> object | None:
     if not (jurisdiction.isascii() and jurisdiction.isalpha() and scheme.isascii() and scheme.isidentifier()):
         return None

@@ -20,6 +20,9 @@ def consumers(settings: Settings) -> list[Consumer]:
         handlers=HANDLERS,
         known_types=EVENT_TYPES,
         topics=SUBSCRIPTIONS[settings.service],
+        member=settings.member,
     )
-    platforms = PlatformTopics(settings.service, INGEST, settings.kafka_bootstrap, sessions)
+    platforms = PlatformTopics(
+        settings.service, INGEST, settings.kafka_bootstrap, sessions, member=settings.member
+    )
     return [accepted, platforms]

@@ -55,7 +55,7 @@ class Payment(Struct, array_like=True, gc=False):
 
 
 class Parcel(Struct, array_like=True, gc=False):
-    """What shipping and delivery say of one waybill; the weights they state may differ."""
+    """What shipping and delivery say of one waybill; the weights and consignees they state may differ."""
 
     shipped_at: datetime | None = None
     delivered_at: datetime | None = None
@@ -63,6 +63,7 @@ class Parcel(Struct, array_like=True, gc=False):
     consignee_ref: str | None = None
     weight_g: int | None = None
     delivered_weight_g: int | None = None
+    delivered_consignee_ref: str | None = None
 
 
 class Documents(Struct, array_like=True, gc=False):
@@ -130,19 +131,17 @@ def _add_shipment(documents: Documents, event: ParcelShipped) -> None:
     parcel = documents.parcels.setdefault(event.waybill_ref, Parcel())
     parcel.shipped_at = event.shipped_at.astimezone(UTC)
     parcel.weight_g = event.weight_g
-    _add_waybill(parcel, event)
+    parcel.courier = event.courier or parcel.courier
+    parcel.consignee_ref = event.consignee_ref
 
 
 def _add_delivery(documents: Documents, event: ParcelDelivered) -> None:
     parcel = documents.parcels.setdefault(event.waybill_ref, Parcel())
     parcel.delivered_at = event.delivered_at.astimezone(UTC)
     parcel.delivered_weight_g = event.weight_g
-    _add_waybill(parcel, event)
-
-
-def _add_waybill(parcel: Parcel, event: ParcelShipped | ParcelDelivered) -> None:
-    parcel.courier = event.courier or parcel.courier
-    parcel.consignee_ref = event.consignee_ref or parcel.consignee_ref
+    parcel.delivered_consignee_ref = event.consignee_ref
+    # What was stated at shipping stands, whichever of the two came first.
+    parcel.courier = parcel.courier or event.courier
 
 
 def _add_cancellation(documents: Documents, event: OrderCancelled) -> None:

@@ -22,6 +22,8 @@ from shared.ingest import Ingest
 from shared.ingest_faults import Fault
 
 TOPIC = "listings.accepted"
+# The most that one amount may be; a sum beyond it would not fit where amounts are stored.
+MOST_MINOR = 10**15
 
 
 def _transaction(platform_id: str, event: Any) -> Any:  # any document that names its order
@@ -33,11 +35,17 @@ def _listing(platform_id: str, event: Any) -> Any:  # any event that names its l
 
 
 def fault(event: PlatformEvent) -> Fault | None:
-    """Return what is wrong with an event beyond its form: a currency that does not exist."""
+    """Return what is wrong with an event beyond its form: no such currency, or a total beyond any amount."""
     currency = getattr(event, "currency", None)
     if currency is not None and not is_currency(currency):
         return Fault("unknown_currency", f"{currency!r} is not an ISO 4217 currency", "/data/currency")
+    if isinstance(event, OrderPlaced) and _total_minor(event) > MOST_MINOR:
+        return Fault("out_of_range", f"the lines add up to more than {MOST_MINOR}", "/data/lines")
     return None
+
+
+def _total_minor(order: OrderPlaced) -> int:
+    return sum(line.quantity * line.unit_price_minor + line.freight_minor for line in order.lines)
 
 
 INGEST = Ingest(

@@ -6,15 +6,29 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.listings.models import Listing, ListingVersion
+from services.listings.models import Listing
 from shared.consumer import Received
+from shared.database import driver
 from shared.events.listings import ListingRecorded
 from shared.events.platform import ListingWithdrawn
 from shared.identifiers import account_id, listing_id
 from shared.messaging import publish
+
+_NAMES = ("id", "platform_id", "listing_ref", "event_id", "account_id", "version", "state")
+_ADD_VERSIONS = """
+    INSERT INTO listing_versions (listing_id, platform_id, event_id, version, state, content)
+    SELECT i, p, e, v, s, c::jsonb FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
+        $6::int[], $7::text[], $8::text[]) AS x (i, p, r, e, a, v, s, c)
+"""
+_SET_CURRENT = """
+    INSERT INTO listings (id, platform_id, listing_ref, account_id, version, state, content)
+    SELECT i, p, r, a, v, s, c::jsonb FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
+        $6::int[], $7::text[], $8::text[]) AS x (i, p, r, e, a, v, s, c)
+    ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, version = excluded.version,
+        state = excluded.state, content = excluded.content, updated_at = now()
+"""
 
 
 async def record(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -39,23 +53,16 @@ async def record(session: AsyncSession, received: Sequence[Received]) -> None:
 async def _write(
     session: AsyncSession, versions: Sequence[dict[str, Any]], current: Sequence[dict[str, Any]]
 ) -> None:
-    await session.execute(
-        insert(ListingVersion),
-        [
-            {
-                "listing_id": row["id"],
-                **{k: row[k] for k in ("version", "platform_id", "event_id", "state", "content")},
-            }
-            for row in versions
-        ],
-    )
-    statement = insert(Listing)
-    kept = {k: statement.excluded[k] for k in ("account_id", "version", "state", "content")}
-    columns = ("id", "platform_id", "listing_ref", "account_id", "version", "state", "content")
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=[Listing.id], set_=kept),
-        [{k: row[k] for k in columns} for row in current],
-    )
+    connection = await driver(session)
+    rows = [_columns(row) for row in versions]
+    await connection.execute(_ADD_VERSIONS, *map(list, zip(*rows, strict=True)))
+    rows = [_columns(row) for row in current]
+    await connection.execute(_SET_CURRENT, *map(list, zip(*rows, strict=True)))
+
+
+def _columns(row: dict[str, Any]) -> tuple[object, ...]:
+    content = msgspec.json.encode(row["content"]).decode()
+    return (*(row[name] for name in _NAMES), content)
 
 
 def _id(one: Received) -> UUID:

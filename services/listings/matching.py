@@ -1,5 +1,6 @@
 """Three-document matching (LS18): which class a transaction is in, and why. Pure."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from services.listings.documents import Documents, Order
@@ -37,6 +38,19 @@ def classify(documents: Documents, tolerances: Tolerances) -> Match:
     if reasons := [*_missing(documents), *_parties(documents), *_weights(documents, tolerances)]:
         return Match("awaiting_documents", reasons)
     return Match("matched", [])
+
+
+def decided_at(documents: Documents, match: MatchClass) -> datetime:
+    """Return the time of the last document a class rests on; one that changes nothing does not move it."""
+    order, payments = documents.order, documents.payments.values()
+    stated = [*([order.placed_at] if order is not None else []), *(payment.paid_at for payment in payments)]
+    if match in {"payment_without_lines", "amount_mismatch"}:
+        return max(stated)
+    if match == "matched":
+        parcels = documents.parcels.values()
+        waybill = min(at for p in parcels for at in (p.shipped_at, p.delivered_at) if at is not None)
+        return max(*stated, waybill)
+    return max(documents.times())
 
 
 def due_minor(documents: Documents) -> int:
@@ -91,7 +105,8 @@ def _parties(documents: Documents) -> list[str]:
     reasons = []
     if any(p.payer_ref not in (None, buyer) for p in documents.payments.values()):
         reasons.append("payer_differs")
-    if any(p.consignee_ref not in (None, buyer) for p in documents.parcels.values()):
+    parcels = documents.parcels.values()
+    if any(ref not in (None, buyer) for p in parcels for ref in (p.consignee_ref, p.delivered_consignee_ref)):
         reasons.append("consignee_differs")
     return reasons
 

@@ -34,7 +34,7 @@ async def record(
     """Store posted reviews, mark removed ones, and publish each new one with its operator."""
     posted = {}
     for one in received:
-        if isinstance(one.event, ReviewPosted):
+        if type(one.event) is ReviewPosted:
             posted[review_id(one)] = one
     if posted:
         columns = zip(*(_row(i, one) for i, one in posted.items()), strict=True)
@@ -43,7 +43,7 @@ async def record(
         events = [_event(i, one, known) for i, one in posted.items() if i in new]
         await publish(session, events, source="listings")
     for one in received:
-        if isinstance(one.event, ReviewRemoved):
+        if type(one.event) is ReviewRemoved:
             await _remove(session, one)
 
 

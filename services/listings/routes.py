@@ -11,7 +11,8 @@ from shared.web import SessionDep, problems
 
 router = APIRouter(tags=["listings"])
 
-Ref = Annotated[str, Path(max_length=200)]
+# PostgreSQL has no text with U+0000, so that nothing can have such a name.
+Ref = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
 _READERS = (Role.PLATFORM, Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR)
 _REFUSALS = problems(401, 403, 404, 422)
 

@@ -51,6 +51,7 @@ class ParcelOut(BaseModel):
     consignee_ref: str | None
     weight_g: int | None
     delivered_weight_g: int | None
+    delivered_consignee_ref: str | None
 
 
 class TransactionOut(BaseModel):

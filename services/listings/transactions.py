@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +9,9 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.listings import reviews
-from services.listings.documents import Documents, Line
-from services.listings.matching import Match, Tolerances, classify, due_minor, paid_minor
+from services.listings.documents import Documents, Line, Payment
+from services.listings.matching import Match, Tolerances, classify, decided_at, due_minor, paid_minor
+from services.listings.recent import Known, Recent
 from shared.consumer import Received
 from shared.database import driver
 from shared.events.listings import (
@@ -22,12 +21,11 @@ from shared.events.listings import (
     TransactionMismatched,
     TransactionRecorded,
 )
-from shared.events.platform import OrderPlaced, PaymentMade, ReviewPosted, ReviewRemoved
+from shared.events.platform import ReviewPosted, ReviewRemoved
 from shared.identifiers import account_id, transaction_id
 from shared.messaging import publish
 
-# What a consumer of transactions acts on; the rest is told when it changes the class.
-_TELLING = (OrderPlaced, PaymentMade)
+_REVIEWS = frozenset({ReviewPosted, ReviewRemoved})
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Documents).decode
@@ -45,44 +43,47 @@ _STORE = """
         due_minor = excluded.due_minor, paid_minor = excluded.paid_minor, has_order = excluded.has_order,
         lines = excluded.lines, payments = excluded.payments, shipments = excluded.shipments,
         deliveries = excluded.deliveries, updated_at = now()
+    WHERE transactions.revision = excluded.revision - 1
 """
 
 
-@dataclass
-class Known:
-    """A transaction in hand: what was stored, and what a batch adds."""
-
-    id: UUID
-    platform_id: str
-    order_ref: str
-    documents: Documents
-    revision: int = 0
-    match: Match = Match("awaiting_documents", [])
-    telling: bool = False
+class StaleTransaction(Exception):
+    """What was kept of a transaction is not what is stored: it is read again."""
 
 
-async def record(session: AsyncSession, received: Sequence[Received], tolerances: Tolerances) -> None:
-    """Merge a batch of documents and reviews into their transactions; publish what changed."""
+async def record(
+    session: AsyncSession, received: Sequence[Received], tolerances: Tolerances, recent: Recent
+) -> None:
+    """Merge a batch of documents and reviews into their transactions; publish what changed.
+
+    Raises StaleTransaction, once, where `recent` was wrong.
+    """
     by_transaction: dict[UUID, list[Received]] = defaultdict(list)
     for one in received:
         platform_id = one.source.removeprefix("/platforms/")
         by_transaction[transaction_id(platform_id, one.event.order_ref)].append(one)
-    known = await _load(session, by_transaction)
-    posted = [one for one in received if isinstance(one.event, ReviewPosted | ReviewRemoved)]
+    known = recent.take(by_transaction)
+    known |= await _load(session, {i: ones for i, ones in by_transaction.items() if i not in known})
+    posted = [one for one in received if type(one.event) in _REVIEWS]
     changed = []
     published: list[TransactionEvent] = []
     for identifier, documents in by_transaction.items():
         transaction = known[identifier]
         if _merge(transaction, documents, tolerances):
             changed.append(transaction)
-            if transaction.telling:
-                published.extend(events_of(transaction))
-    await _store(session, changed)
+            # Told whatever changed: what a later document would carry along depends on how they were batched.
+            published.extend(events_of(transaction))
+    if await _store(session, changed) != len(changed):
+        recent.forget()
+        raise StaleTransaction("a transaction was stored by somebody else, or its last batch was rolled back")
     await publish(session, published, source="listings")
     await reviews.record(session, posted, {i: k.documents for i, k in known.items()})
+    recent.keep(transaction for transaction in known.values() if transaction.revision)
 
 
 async def _load(session: AsyncSession, wanted: dict[UUID, list[Received]]) -> dict[UUID, Known]:
+    if not wanted:
+        return {}
     rows = await (await driver(session)).fetch(_LOAD, list(wanted))
     stored = {row["id"]: row for row in rows}
     known = {}
@@ -103,23 +104,23 @@ async def _load(session: AsyncSession, wanted: dict[UUID, list[Received]]) -> di
 def _merge(transaction: Known, received: Sequence[Received], tolerances: Tolerances) -> bool:
     changed = False
     for one in received:
-        if isinstance(one.event, ReviewPosted | ReviewRemoved):
+        if type(one.event) in _REVIEWS:
             continue
         transaction.documents.add(one.event)
         changed = True
-        transaction.telling |= isinstance(one.event, _TELLING)
     if changed:
-        before = transaction.match.match
         transaction.match = classify(transaction.documents, tolerances)
         transaction.revision += 1
-        transaction.telling |= transaction.match.match != before
     return changed
 
 
-async def _store(session: AsyncSession, changed: Sequence[Known]) -> None:
-    if changed:
-        columns: Iterable[Any] = zip(*map(_row, changed), strict=True)
-        await (await driver(session)).execute(_STORE, *map(list, columns))
+async def _store(session: AsyncSession, changed: Sequence[Known]) -> int:
+    """Store transactions whose stored revision is the one before; return how many that were."""
+    if not changed:
+        return 0
+    columns: Iterable[Any] = zip(*map(_row, changed), strict=True)
+    status = await (await driver(session)).execute(_STORE, *map(list, columns))
+    return int(status.rsplit(" ", 1)[1])
 
 
 def _row(transaction: Known) -> tuple[object, ...]:
@@ -148,7 +149,7 @@ def currency(documents: Documents) -> str:
     """Return the order's currency, or that of a payment while the order is unknown."""
     if documents.order is not None:
         return documents.order.currency
-    return next((payment.currency for payment in documents.payments.values()), "")
+    return min((payment.currency for payment in documents.payments.values()), default="")
 
 
 def trades(platform_id: str, lines: Sequence[Line]) -> list[Trade]:
@@ -182,13 +183,20 @@ def events_of(transaction: Known) -> list[TransactionEvent]:
     return [kind(**shared, part=index, parts=len(parts), trade=trade) for index, trade in enumerate(parts)]
 
 
+def _payer(payments: Sequence[Payment], buyer_ref: str | None) -> str | None:
+    """Return who paid: somebody else than the buyer, where one payment was theirs."""
+    known = [payment.payer_ref for payment in payments if payment.payer_ref is not None]
+    return next((payer for payer in known if payer != buyer_ref), known[0] if known else None)
+
+
 def _state(transaction: Known) -> dict[str, Any]:  # keyword arguments of the event's own fields
     documents = transaction.documents
     order = documents.order
-    payments = list(documents.payments.values())
-    parcels = list(documents.parcels.values())
+    # By reference, because what comes first in a dict is what arrived first.
+    payments = [payment for _, payment in sorted(documents.payments.items())]
+    parcels = [parcel for _, parcel in sorted(documents.parcels.items())]
     return {
-        "occurred_at": max(documents.times()),
+        "occurred_at": decided_at(documents, transaction.match.match),
         "transaction_id": transaction.id,
         "platform_id": transaction.platform_id,
         "order_ref": transaction.order_ref,
@@ -201,7 +209,7 @@ def _state(transaction: Known) -> dict[str, Any]:  # keyword arguments of the ev
         "device_ref": order.device_ref if order else None,
         "address_ref": order.address_ref if order else None,
         "ip_ref": order.ip_ref if order else None,
-        "payer_ref": payments[0].payer_ref if payments else None,
+        "payer_ref": _payer(payments, order.buyer_ref if order else None),
         "paid_minor": paid_minor(documents),
         "due_minor": due_minor(documents),
         "payments": len(payments),

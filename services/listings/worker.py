@@ -20,8 +20,14 @@ def consumers(settings: Settings) -> list[Consumer]:
         handlers=HANDLERS,
         known_types=EVENT_TYPES,
         topics=SUBSCRIPTIONS[settings.service],
+        member=settings.member,
     )
     platforms = PlatformTopics(
-        settings.service, INGEST, settings.kafka_bootstrap, sessions, keeps_unknown=True
+        settings.service,
+        INGEST,
+        settings.kafka_bootstrap,
+        sessions,
+        keeps_unknown=True,
+        member=settings.member,
     )
     return [documents, platforms]

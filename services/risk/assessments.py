@@ -8,8 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, day_store
+from services.risk import alerts
 from services.risk.alerts import Raised, Subject
+from services.risk.day_store import Days
+from services.risk.day_store import Key as DayKey
 from services.risk.days import Day
 from services.risk.rules import Compiled, Hit, evaluate
 from shared.database import driver
@@ -50,17 +52,17 @@ class Columns:
 
 
 async def assess(
-    session: AsyncSession, events: Sequence[TransactionEvent], rules: Sequence[Compiled]
+    session: AsyncSession, events: Sequence[TransactionEvent], rules: Sequence[Compiled], kept: Days
 ) -> None:
     """Score a batch of transactions in order; store assessments, raise and withdraw alerts."""
     known = await _known(session, events)
-    days = await day_store.load(session, {key for e in events if (key := day_key(e)) is not None})
+    days = await kept.take(session, {key for e in events if (key := day_key(e)) is not None})
     columns = Columns()
-    touched: dict[day_store.Key, Day] = {}
+    touched: dict[DayKey, Day] = {}
     for event in events:
         columns.add(_features(event, known, days, touched))
     found = evaluate(rules, "transactions", columns.values)
-    await day_store.store(session, touched)
+    await kept.store(session, touched)
     newest: dict[Key, tuple[TransactionEvent, list[Hit]]] = {}
     raised: list[Raised] = []
     for event, hits in zip(events, found, strict=True):
@@ -72,7 +74,7 @@ async def assess(
     await _withdraw(session, newest, known)
 
 
-def day_key(event: TransactionEvent) -> day_store.Key | None:
+def day_key(event: TransactionEvent) -> DayKey | None:
     """Return the operator and the day an order counts for; None while the order is unknown."""
     if event.trade is None or event.placed_at is None:
         return None
@@ -89,8 +91,8 @@ async def _known(session: AsyncSession, events: Sequence[TransactionEvent]) -> d
 def _features(
     event: TransactionEvent,
     known: dict[Key, Known],
-    days: dict[day_store.Key, Day],
-    touched: dict[day_store.Key, Day],
+    days: dict[DayKey, Day],
+    touched: dict[DayKey, Day],
 ) -> dict[str, Any]:
     key = day_key(event)
     day = days[key] if key is not None else Day()
@@ -189,11 +191,15 @@ async def _withdraw(
     at: datetime | None = None
     for key, (event, hits) in newest.items():
         before = known.get(key)
-        gone = set(before.hits) - {hit.rule.code for hit in hits} if before is not None else set()
-        for code in gone:
-            cleared.append(alerts.alert_id(code, _subject(event, "transaction")))
-            # An alert raised before the order was known names the platform instead of the operator.
-            cleared.append(alerts.alert_id(code, _subject(event, "transaction")._replace(account_id=None)))
+        hit_before = set(before.hits) if before is not None else set()
+        gone = hit_before - {hit.rule.code for hit in hits}
+        subject = _subject(event, "transaction")
+        cleared.extend(alerts.alert_id(code, subject) for code in gone)
+        # An alert raised before the order was known names the platform instead of the operator: it is over now,
+        # whether the rule still holds, and then has an alert with the operator, or does not.
+        if subject.account_id is not None:
+            cleared.extend(alerts.alert_id(code, subject._replace(account_id=None)) for code in hit_before)
+        if hit_before:
             at = event.occurred_at
     if at is not None:
         await alerts.withdraw(session, cleared, at=at)

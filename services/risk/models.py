@@ -86,6 +86,7 @@ class DayFeatures(Base):
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(Date, primary_key=True)
+    version: Mapped[int]
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 

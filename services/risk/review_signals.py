@@ -4,19 +4,22 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, day_store
+from services.risk import alerts
 from services.risk.alerts import Raised, Subject
 from services.risk.assessments import Columns
+from services.risk.day_store import Days
 from services.risk.rules import Compiled, evaluate
 from shared.events.listings import ReviewRecorded
 
 
-async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], rules: Sequence[Compiled]) -> None:
+async def watch(
+    session: AsyncSession, events: Sequence[ReviewRecorded], rules: Sequence[Compiled], kept: Days
+) -> None:
     """Count reviews on their operator's day and raise what the rules find. Without an operator none is counted."""
     known = [(e, (e.account_id, e.occurred_at.date())) for e in events if e.account_id is not None]
     if not known:
         return
-    days = await day_store.load(session, {key for _, key in known})
+    days = await kept.take(session, {key for _, key in known})
     columns = Columns()
     for event, key in known:
         day = days[key]
@@ -31,7 +34,7 @@ async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], rules: 
             }
         )
     found = evaluate(rules, "reviews", columns.values)
-    await day_store.store(session, days)
+    await kept.store(session, days)
     raised = []
     for (event, (account, day_of)), hits in zip(known, found, strict=True):
         for hit in hits:

@@ -13,7 +13,8 @@ from shared.web import SessionDep, problems
 
 router = APIRouter(tags=["risk"])
 
-Ref = Annotated[str, Path(max_length=200)]
+# PostgreSQL has no text with U+0000, so that nothing can have such a name.
+Ref = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
 _READERS = (Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR)
 
 
@@ -22,7 +23,7 @@ async def list_alerts(
     session: SessionDep,
     caller: CallerDep,
     account_id: UUID | None = None,
-    rule: Annotated[str | None, Query(max_length=100)] = None,
+    rule: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
 ) -> object:

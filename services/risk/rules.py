@@ -15,7 +15,6 @@ from services.risk.models import Rule
 from shared.errors import Invalid
 from shared.events.risk import Severity
 
-
 FRESH_SECONDS = 2.0
 
 

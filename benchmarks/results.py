@@ -1,0 +1,65 @@
+"""Results: `var/bench.json` as the contract wants it, and the same rows as a document."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from deploy.layout import ROOT
+
+
+class Result(Struct, kw_only=True, omit_defaults=True):
+    """One figure beside its reference; a value of None says why."""
+
+    name: str
+    value: float | None
+    unit: str
+    reference: str | None = None
+    reference_value: float | None = None
+    ratio: float | None = None
+    command: str = "make bench"
+    why: str | None = None
+    notes: list[str] = []
+
+
+def missing(name: str, unit: str, why: str) -> Result:
+    """Return an entry for what was not measured."""
+    return Result(name=name, value=None, unit=unit, why=why)
+
+
+def store(results: Sequence[Result], machine: str, *, var_dir: Path) -> None:
+    """Write both forms; entries of earlier runs that were not measured again stay."""
+    path = var_dir / "bench.json"
+    before = msgspec.json.decode(path.read_bytes(), type=list[Result]) if path.exists() else []
+    kept = {result.name: result for result in before} | {result.name: result for result in results}
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(list(kept.values()))))
+    (ROOT / "docs" / "benchmarks.md").write_text(document(list(kept.values()), machine))
+
+
+def document(results: Sequence[Result], machine: str) -> str:
+    """Return the results as Markdown."""
+    lines = ["# Benchmarks", "", f"Written by `make bench`. {machine}", ""]
+    lines += [
+        "| name | value | unit | reference | its value | ratio | command |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [_row(result) for result in results]
+    for result in results:
+        if result.notes:
+            lines += ["", f"## {result.name}", "", *(f"- {note}" for note in result.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(result: Result) -> str:
+    value = f"not measured: {result.why}" if result.value is None else _figure(result.value)
+    cells = [f"`{result.name}`", value, result.unit, result.reference or "–"]
+    cells += [_figure(result.reference_value), _figure(result.ratio), f"`{result.command}`"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

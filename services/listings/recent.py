@@ -1,0 +1,48 @@
+"""Transactions of the last batches, kept so that the next document need not read them back."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.listings.documents import Documents
+from services.listings.matching import Match
+
+MOST_KEPT = 20_000
+
+
+@dataclass
+class Known:
+    """A transaction in hand: what was stored, and what a batch adds."""
+
+    id: UUID
+    platform_id: str
+    order_ref: str
+    documents: Documents
+    revision: int = 0
+    match: Match = Match("awaiting_documents", [])
+
+
+class Recent:
+    """A bounded memory of this process. It may be wrong after a rollback or a rebalance: storing checks revisions.
+
+    What is taken is no longer kept, so a batch that fails leaves nothing half-merged behind.
+    """
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self._kept: dict[UUID, Known] = {}
+        self._most = most
+
+    def take(self, wanted: Collection[UUID]) -> dict[UUID, Known]:
+        """Return what is kept of some transactions, and let go of it."""
+        return {identifier: self._kept.pop(identifier) for identifier in wanted if identifier in self._kept}
+
+    def keep(self, known: Iterable[Known]) -> None:
+        """Keep transactions as they were stored; the oldest make room."""
+        for transaction in known:
+            self._kept[transaction.id] = transaction
+        for identifier in list(self._kept)[: max(0, len(self._kept) - self._most)]:
+            del self._kept[identifier]
+
+    def forget(self) -> None:
+        """Let go of everything."""
+        self._kept.clear()
