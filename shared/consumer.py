@@ -236,7 +236,7 @@ class Consumer:
     async def apply_again(self, session: AsyncSession, record: ConsumerRecord) -> None:
         """Apply one record in the caller's transaction, wherever it lies. Raises what speaks against it."""
         headers = {name: content or b"" for name, content in record.headers}
-        await self._handle(session, [self._received(record, headers, "")])
+        await self._handle(session, [self._received(record, headers, -1)])
 
     async def _one_by_one(
         self, batch: Batch, records: Mapping[TopicPartition, Sequence[ConsumerRecord]], cause: Exception

@@ -31,7 +31,7 @@ class PlatformTopics(Consumer):
     A type that nobody takes is quarantined by the service that `unknown_types` names as its keeper.
     """
 
-    def __init__(  # noqa: PLR0913 - what a consumer is made of, and what sets this one apart
+    def __init__(
         self,
         service: str,
         ingest: Ingest,

@@ -16,6 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from shared import lag
 from shared.consumer import Consumer, read_cluster_id
 from shared.logs import configure_logging
 from shared.relay import Relay, make_producer
@@ -52,14 +53,18 @@ async def relay(settings: ServiceSettings, stop: asyncio.Event) -> None:
     if cluster_id is None:
         return
     producer = await make_producer(settings.kafka_bootstrap, idempotent=settings.kafka_idempotent)
+    dsn = plain_url(settings.database_url)
+    sender = Relay(
+        settings.service,
+        dsn,
+        producer,
+        cluster_id,
+        lambda topic: ensure_topics(settings.kafka_bootstrap, settings.kafka_replication, [topic]),
+    )
     try:
-        await Relay(
-            settings.service,
-            plain_url(settings.database_url),
-            producer,
-            cluster_id,
-            lambda topic: ensure_topics(settings.kafka_bootstrap, settings.kafka_replication, [topic]),
-        ).run(stop)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(sender.run(stop))
+            group.create_task(lag.watch(settings.service, dsn, settings.kafka_bootstrap, stop))
     finally:
         await asyncio.wait_for(producer.stop(), 10)
 
