@@ -39,8 +39,9 @@ def service_environment(
     }
     if broker.embedded:
         own["KAFKA_REPLICATION"] = "1"
-        # The embedded broker lets a member in when the dead one before it has been silent for twice this, and keeps a
-        # named one waiting for six seconds; nobody else joins these groups, so nobody is thrown out for a pause.
+        # The embedded broker lets a member in when the dead one before it has been silent for twice this, and
+        # keeps a named one waiting for six seconds. Nobody else joins these groups, so a pause costs nobody
+        # its place.
         own["KAFKA_SESSION_TIMEOUT_MS"] = "1000"
     else:
         # The one member of its group in this stack, so it can have a name and be let in again at once.

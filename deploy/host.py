@@ -27,8 +27,8 @@ def main(parts: list[str]) -> None:
     configure_logging("host", os.environ.get("LOG_LEVEL", "INFO"))
     configure_tracing("host", os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
     uvloop.run(run_parts([_load(part) for part in parts]))
-    # The interpreter's last collection over all that was imported takes 0.4 s of a core, in every process of a
-    # stack that stops at once: with this there is nothing left to collect.
+    # The interpreter's last collection over all that was imported takes 0.4 s of a core, in every process of
+    # a stack that stops at once: with this there is nothing left to collect.
     gc.freeze()
 
 

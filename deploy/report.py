@@ -75,6 +75,18 @@ class Report(Struct, kw_only=True):
         return self.reconciliation == Reconciliation() and self.notices.pending == 0
 
 
+# Types with a key of their own in the report; everything else a platform sends is under "others".
+_COUNTED = {
+    "platform.operator.registered.v1",
+    "platform.listing.published.v1",
+    "platform.order.placed.v1",
+    "platform.payment.made.v1",
+    "platform.parcel.shipped.v1",
+    "platform.parcel.delivered.v1",
+    "platform.review.posted.v1",
+}
+
+
 @dataclass(frozen=True)
 class Counts:
     """The summaries of all services, and what they have accepted by the kinds of the report."""
@@ -100,6 +112,7 @@ class Counts:
                 **of["identity"]["accepted"],
                 **of["listings"]["accepted"],
                 "complaints": of["disputes"]["complaints"],
+                "others": sum(n for door in doors for kind, n in door["by_type"].items() if kind not in _COUNTED),
             },
             duplicate=sum(door["duplicate"] for door in doors),
             rejected=sum(door["rejected"] for door in doors),

@@ -22,7 +22,10 @@ _BATCHES_AHEAD = 2
 class Source(Protocol):
     """Where events come from: the marketplace, or files of real orders."""
 
-    platform_ids: tuple[str, ...]
+    @property
+    def platform_ids(self) -> tuple[str, ...]:
+        """The platforms whose events these are."""
+        ...
 
     def events(self, platform_id: str) -> Iterator[Outgoing]:
         """Yield a platform's events in the order they are to be sent."""

@@ -1,4 +1,4 @@
-"""Reconciliation on demand: is everything that was published applied, once?"""
+"""Reconciliation on demand: what was published against what was applied."""
 
 import asyncio
 from pathlib import Path
@@ -20,7 +20,7 @@ _COLUMNS = ("topic", "consumer", "published", "unsent", "applied", "lost", "doub
 def reconcile(
     *, var: VarDir = Path("var"), port_base: PortBase = Ports.base, database_url: DatabaseUrl = None
 ) -> None:
-    """Compare every outbox with everyone who reads it; status 1 when something is lost, doubled or on its way."""
+    """Compare every outbox with its readers; status 1 when something is lost, doubled or on its way."""
     rows = or_end(lambda: asyncio.run(compare(urls_of(var, Ports(port_base), database_url))))
     screen.console.print(_table(rows))
     for row in rows:

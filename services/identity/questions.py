@@ -88,6 +88,7 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
     intake = await counts(session)
     return {
         "accepted": {"operators": (await session.execute(accounts)).scalar_one()},
+        "by_type": intake.accepted,
         "duplicate": intake.duplicate,
         "rejected": intake.rejected,
         "verdicts": {verdict: n for verdict, n in (await session.execute(verdicts)).all()},

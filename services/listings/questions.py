@@ -80,6 +80,7 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
             "listings": (await session.execute(select(func.count()).select_from(Listing))).scalar_one(),
             "reviews": (await session.execute(select(func.count()).select_from(Review))).scalar_one(),
         },
+        "by_type": intake.accepted,
         "duplicate": intake.duplicate,
         "rejected": intake.rejected,
         "matching": {name: found.get(name, 0) for name in CLASSES},

@@ -80,6 +80,7 @@ class SummaryOut(BaseModel):
     """What this service holds, counted from its tables."""
 
     accepted: dict[str, int]
+    by_type: dict[str, int]
     duplicate: int
     rejected: int
     matching: dict[str, int]
