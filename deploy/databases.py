@@ -144,8 +144,6 @@ async def _grant(urls: ServiceUrls) -> None:
             ("SELECT, INSERT, UPDATE, DELETE", "TABLES"),
             ("USAGE, SELECT, UPDATE", "SEQUENCES"),
         ):
-            await owner.execute(
-                f'ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON {kind} TO "{app}"'
-            )
+            await owner.execute(f'ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} ON {kind} TO "{app}"')
     finally:
         await owner.close()

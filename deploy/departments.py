@@ -51,9 +51,7 @@ async def arrival(ports: Ports, delivered: Collection[str]) -> Arrival:
             after: int | None = 0
             while after is not None:
                 page: dict[str, Any] = (
-                    await client.get(
-                        f"{ports.url('receiver')}/notices/{name}", params={"after": after, "limit": _PAGE}
-                    )
+                    await client.get(f"{ports.url('receiver')}/notices/{name}", params={"after": after, "limit": _PAGE})
                 ).json()
                 received.extend(notice["webhook_id"] for notice in page["notices"])
                 after = page["next"]

@@ -133,13 +133,9 @@ def _readers(topic: str) -> list[str]:
 
 def openapi(service: str) -> JsonObject:
     """Return a service's OpenAPI document."""
-    create_app: Callable[[ServiceSettings], Any] = importlib.import_module(
-        f"services.{service}.app"
-    ).create_app
+    create_app: Callable[[ServiceSettings], Any] = importlib.import_module(f"services.{service}.app").create_app
     settings: type[ServiceSettings] = importlib.import_module(f"services.{service}.settings").Settings
-    app = create_app(
-        settings(database_url="postgresql+asyncpg://nobody@127.0.0.1/none", port=Ports().of(service))
-    )
+    app = create_app(settings(database_url="postgresql+asyncpg://nobody@127.0.0.1/none", port=Ports().of(service)))
     document: JsonObject = app.openapi()
     return document
 

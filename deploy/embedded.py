@@ -118,9 +118,7 @@ class EmbeddedPostgres:
             else:
                 await connection.close()
                 return
-        raise StackError(
-            f"PostgreSQL {child.obituary()} and does not answer. Its log says:\n{child.last_words()}"
-        )
+        raise StackError(f"PostgreSQL {child.obituary()} and does not answer. Its log says:\n{child.last_words()}")
 
     def wipe(self) -> None:
         """Delete the cluster and all that is in it."""
@@ -213,9 +211,7 @@ class EmbeddedBroker:
         address = f"tcp://{self.bootstrap}"
         cluster = ["--cluster-id", f"embedded-{secrets.token_hex(8)}"]
         listener = ["--listener-url", address, "--advertised-listener-url", address]
-        return Child(
-            "broker", [_broker(), *cluster, *listener, "--storage-engine", "memory://tansu/"], log=self._log
-        )
+        return Child("broker", [_broker(), *cluster, *listener, "--storage-engine", "memory://tansu/"], log=self._log)
 
     async def ready(self, child: Child, seconds: float = 10.0) -> None:
         """Wait until it accepts connections."""
@@ -229,9 +225,7 @@ class EmbeddedBroker:
                 writer.close()
                 await writer.wait_closed()
                 return
-        raise StackError(
-            f"the broker {child.obituary()} and does not answer. Its log says:\n{child.last_words()}"
-        )
+        raise StackError(f"the broker {child.obituary()} and does not answer. Its log says:\n{child.last_words()}")
 
 
 def _account() -> Account | None:

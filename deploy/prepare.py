@@ -20,8 +20,6 @@ from deploy.preflight import StackError
 from shared import migrations
 from shared.topics import DEAD_LETTER_SUFFIX, all_topics, ensure_topics
 
-_MOST_REPLICAS = 3
-
 
 def main() -> None:
     """Run the steps named on the command line, in the order that works."""
@@ -56,7 +54,7 @@ def _migrate(services: Sequence[str]) -> None:
 async def _create_topics() -> None:
     bootstrap = _variable("KAFKA_BOOTSTRAP")
     configured = os.environ.get("KAFKA_REPLICATION")
-    await ensure_topics(bootstrap, int(configured) if configured else await _replicas(bootstrap))
+    await ensure_topics(bootstrap, int(configured) if configured else None)
 
 
 async def _delete_topics() -> None:
@@ -75,16 +73,6 @@ async def _delete_topics() -> None:
 def _origin(topic: str) -> str:
     """Return the topic that dead letters come from: `<topic>.<consumer>.dlq`."""
     return topic.rsplit(".", 2)[0] if topic.endswith(DEAD_LETTER_SUFFIX) else topic
-
-
-async def _replicas(bootstrap: str) -> int:
-    """Return three, or as many brokers as there are."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        return min(_MOST_REPLICAS, len((await admin.describe_cluster())["brokers"]))
-    finally:
-        await admin.close()
 
 
 def _variable(name: str) -> str:

@@ -55,11 +55,12 @@ async def _of_service(service: str, urls: Mapping[str, ServiceUrls]) -> list[Row
     source = await asyncpg.connect(plain(urls[service].app))
     try:
         await source.execute("SELECT set_config('crosswatch.platform', '*', false)")
-        rows = []
-        for consumer, topics in SUBSCRIPTIONS.items():
-            for topic in topics:
-                if topic.partition(".")[0] == service and consumer in urls:
-                    rows.append(await _compare(source, topic, consumer, urls[consumer]))
+        readers = [(topic, consumer) for consumer, topics in SUBSCRIPTIONS.items() for topic in topics]
+        rows = [
+            await _compare(source, topic, consumer, urls[consumer])
+            for topic, consumer in readers
+            if topic.partition(".")[0] == service and consumer in urls
+        ]
         if f"{service}.accepted" in SUBSCRIPTIONS.get(service, ()):
             rows.append(await _accepted(source, f"{service}.accepted"))
     finally:
@@ -67,9 +68,7 @@ async def _of_service(service: str, urls: Mapping[str, ServiceUrls]) -> list[Row
     return rows
 
 
-async def _compare(
-    source: Any, topic: str, consumer: str, reader: ServiceUrls
-) -> Row:  # asyncpg's connection
+async def _compare(source: Any, topic: str, consumer: str, reader: ServiceUrls) -> Row:  # asyncpg's connection
     target = await asyncpg.connect(plain(reader.app))
     try:
         batches = [row["positions"] for row in await target.fetch(_APPLIED, consumer, topic)]
@@ -120,9 +119,7 @@ async def _accepted(source: Any, topic: str) -> Row:
         consumer="outbox",
         published=int(await source.fetchval("SELECT count(*) FROM accepted_events")),
         unsent=0,
-        applied=int(
-            await source.fetchval("SELECT coalesce(sum(count), 0) FROM outbox WHERE topic = $1", topic)
-        ),
+        applied=int(await source.fetchval("SELECT coalesce(sum(count), 0) FROM outbox WHERE topic = $1", topic)),
         lost=sum(max(row["ids"] - row["stored"], 0) for row in rows),
         doubled=sum(max(row["stored"] - row["ids"], 0) for row in rows),
         named=[f"batch {row['id']}" for row in rows[:_NAMED]],

@@ -54,9 +54,7 @@ class Stack:
         self._lock = InstanceLock(self.var_dir)
         self._passwords = Passwords(self.var_dir / "keys" / "databases.json")
         self._postgres = None if database_url else self._embedded_postgres()
-        self._broker = (
-            None if kafka_bootstrap else EmbeddedBroker(ports.of("broker"), log=self._log_of("broker"))
-        )
+        self._broker = None if kafka_bootstrap else EmbeddedBroker(ports.of("broker"), log=self._log_of("broker"))
         self._admin_url = database_url or ""
         self.bootstrap = kafka_bootstrap or f"127.0.0.1:{ports.of('broker')}"
         self._children: dict[str, Child] = {}
@@ -78,9 +76,7 @@ class Stack:
     @property
     def urls(self) -> Mapping[str, ServiceUrls]:
         """How each service reaches its database."""
-        return {
-            name: service_urls(self._admin_url, name, self._passwords) for name in self._composition.services
-        }
+        return {name: service_urls(self._admin_url, name, self._passwords) for name in self._composition.services}
 
     async def start(self, ready_seconds: float = _READY_SECONDS) -> None:
         """Bring everything up and return when every API is ready. Raises StackError."""
@@ -181,9 +177,7 @@ class Stack:
             "prepare",
             [sys.executable, "-m", "deploy.prepare", *steps, "--services", *self._composition.services],
             log=self._log_of("prepare"),
-            environment=preparation_environment(
-                self._environment(), self.urls, self._admin_url, self._installation()
-            ),
+            environment=preparation_environment(self._environment(), self.urls, self._admin_url, self._installation()),
             directory=ROOT,
         )
         child.start_new_log()
@@ -232,9 +226,7 @@ class Stack:
             revival.died(child.started_at, time.monotonic())
             if revival.deaths_in_a_row > 1:
                 times = revival.deaths_in_a_row
-                _log.error(
-                    "%s ended right after its start, %d times in a row; see %s", name, times, child.log
-                )
+                _log.error("%s ended right after its start, %d times in a row; see %s", name, times, child.log)
         if revival.due is None or time.monotonic() < revival.due:
             return
         revival.due = None
@@ -289,10 +281,7 @@ class Stack:
     def _missing(self) -> str:
         """Say what keeps the stack from being ready, with the words of the children to blame."""
         falling = [child for name, child in self._children.items() if self._keeps_falling(name)]
-        words = [
-            f"{child.name} does not stay up; {child.log} ends with:\n{child.last_words()}"
-            for child in falling
-        ]
+        words = [f"{child.name} does not stay up; {child.log} ends with:\n{child.last_words()}" for child in falling]
         return "\n".join(["the stack does not get ready", *words, f"logs are in {self.var_dir / 'log'}"])
 
     def _keeps_falling(self, name: str) -> bool:
@@ -302,9 +291,7 @@ class Stack:
     def _warn_of_full_disk(self) -> None:
         free = free_bytes(self.var_dir)
         if free < GIB:
-            _log.error(
-                "only %.2f GiB are free for %s; make room before PostgreSQL stops", free / GIB, self.var_dir
-            )
+            _log.error("only %.2f GiB are free for %s; make room before PostgreSQL stops", free / GIB, self.var_dir)
 
 
 async def _end(children: Sequence[Child], number: signal.Signals, seconds: float) -> None:

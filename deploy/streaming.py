@@ -81,9 +81,7 @@ async def send(
         raise StackError(f"the stream broke off: {reasons}") from failures
 
 
-async def settled_report(
-    stack: Stack, supply: Supply, totals: Totals, started_at: float, before: Counts
-) -> Report:
+async def settled_report(stack: Stack, supply: Supply, totals: Totals, started_at: float, before: Counts) -> Report:
     """Return the report once it no longer changes and nothing is on its way.
 
     A pipeline that does not settle in five minutes is reported as it is: that is a finding, not an error.

@@ -83,7 +83,7 @@ class Batch:
 class Consumer:
     """One consumer group's member for one service."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a group's member is made of, each by name
         self,
         name: str,
         *,
@@ -204,7 +204,7 @@ class Consumer:
             await self._commit(batch)
         except (PositionLost, TooManyQuarantined):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is either the world or one message
+        except Exception as error:
             if is_connection_error(error):
                 raise
             await self._one_by_one(batch, records, error)
@@ -364,13 +364,13 @@ class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
         self._owner = owner
         self._consumer = consumer
 
-    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002 - aiokafka's
         await self._owner.release()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         try:
             await self._owner.take(self._consumer, assigned)
-        except Exception as error:  # noqa: BLE001 - aiokafka would log it and go on without our positions
+        except Exception as error:  # noqa: BLE001 - the loop raises it; aiokafka would swallow it
             self._owner.leave(error)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import asyncpg
 from sqlalchemy import MetaData, text
@@ -31,6 +32,8 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
 )
 
 Sessions = async_sessionmaker[AsyncSession]
+K = TypeVar("K")
+_KEPT = "kept"
 
 
 def new_metadata() -> MetaData:
@@ -55,7 +58,16 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
 
 def make_sessions(engine: AsyncEngine) -> Sessions:
     """Return the session factory of an engine."""
-    return async_sessionmaker(engine, expire_on_commit=False)
+    kept: dict[type[object], object] = {}
+    return async_sessionmaker(engine, expire_on_commit=False, info={_KEPT: kept})
+
+
+def kept(session: AsyncSession, kind: type[K]) -> K:
+    """Return this process's memory of a kind beside a database: one for each session factory."""
+    memory: dict[type[object], object] = session.info[_KEPT]
+    found = memory.setdefault(kind, kind())
+    assert isinstance(found, kind), "it is kept under its own kind"
+    return found
 
 
 @asynccontextmanager

@@ -51,8 +51,7 @@ class AcceptedBatch(Base):
     received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One event that is fit to be stored."""
 
     index: int
@@ -107,13 +106,13 @@ async def store(
         [item.payload_hash for item in items],
         [item.index for item in items],
     )
-    new = {row["index"] for row in inserted}
-    fresh = items if len(new) == len(items) else [item for item in items if item.index in new]
+    new = {row["index"] for row in inserted} if len(inserted) < len(items) else None
+    fresh = items if new is None else [item for item in items if item.index in new]
     stored = Stored(accepted=len(fresh))
     if fresh:
         body = pack([Message(str(item.key).encode(), item.raw) for item in fresh])
         await connection.execute(_OUTBOX, outbox_id, topic, len(fresh), body, current_traceparent())
-    if len(fresh) < len(items):
+    if new is not None:
         await _sort_out(connection, platform_id, [i for i in items if i.index not in new], stored)
     counts = msgspec.json.encode(Counter(item.type for item in fresh)).decode()
     await connection.execute(

@@ -54,7 +54,7 @@ class PlatformTopics(Consumer):
         self._ingest = ingest
         self._keeps_unknown = keeps_unknown
 
-    def _decode_one(self, record: ConsumerRecord, progress: Progress, batch: Batch) -> None:
+    def _decode_one(self, record: ConsumerRecord, progress: Progress, batch: Batch) -> None:  # noqa: ARG002 - no sequence
         raw, kind = structured_form(record)
         if _TAKEN_BY.get(kind, self._service if self._keeps_unknown else "") != self._service:
             return

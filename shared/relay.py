@@ -148,7 +148,7 @@ class _Batches:
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
         self._open: dict[tuple[str, int], BatchBuilder] = {}
-        self._sent: list[asyncio.Future[object]] = []
+        self._sent: dict[tuple[str, int], asyncio.Future[object]] = {}
 
     async def append(
         self, topic: str, partition: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
@@ -166,11 +166,14 @@ class _Batches:
     async def flush(self) -> None:
         for place in list(self._open):
             await self._close(place)
-        await asyncio.gather(*self._sent)
+        await asyncio.gather(*self._sent.values())
 
     async def _close(self, place: tuple[str, int]) -> None:
         batch = self._open.pop(place)
-        self._sent.append(await self._producer.send_batch(batch, place[0], partition=place[1]))
+        if place in self._sent:
+            # Were it to fail and this one not, it would be sent again behind a later sequence, and be skipped.
+            await self._sent[place]
+        self._sent[place] = await self._producer.send_batch(batch, place[0], partition=place[1])
 
 
 def _binary_form(

@@ -32,7 +32,7 @@ class ServiceSettings(BaseSettings):
     owner_database_url: str | None = None
     port: int = 8000
     kafka_bootstrap: str = Field("127.0.0.1:9092", validation_alias="KAFKA_BOOTSTRAP")
-    kafka_replication: int = Field(1, validation_alias="KAFKA_REPLICATION")
+    kafka_replication: int | None = Field(None, validation_alias="KAFKA_REPLICATION")
     kafka_member: str | None = Field(None, validation_alias="KAFKA_MEMBER")
     kafka_session_timeout_ms: int = Field(6_000, validation_alias="KAFKA_SESSION_TIMEOUT_MS")
     kafka_idempotent: bool = Field(default=False, validation_alias="KAFKA_IDEMPOTENT")

@@ -8,6 +8,7 @@ from aiokafka.errors import TopicAlreadyExistsError
 from shared.events.catalogue import PUBLISHED
 
 PARTITIONS = 4
+MOST_REPLICAS = 3
 DEAD_LETTER_SUFFIX = ".dlq"
 
 # Who reads what. A topic belongs to the service its name begins with: one outbox, one relay, one order.
@@ -26,16 +27,17 @@ def all_topics() -> list[str]:
     return sorted(read | {kind.topic for kind in PUBLISHED})
 
 
-async def ensure_topics(bootstrap: str, replication: int, topics: Iterable[str] | None = None) -> None:
-    """Create the topics that do not exist yet."""
+async def ensure_topics(bootstrap: str, replication: int | None, topics: Iterable[str] | None = None) -> None:
+    """Create the topics that do not exist yet, by default on three brokers or as many as there are."""
     wanted = all_topics() if topics is None else list(topics)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        existing = set(await admin.list_topics())
-        for topic in wanted:
-            if topic not in existing:
-                await _create(admin, topic, replication)
+        missing = sorted(set(wanted) - set(await admin.list_topics()))
+        if missing and replication is None:
+            replication = min(MOST_REPLICAS, len((await admin.describe_cluster())["brokers"]))
+        for topic in missing:
+            await _create(admin, topic, replication or 1)
     finally:
         await admin.close()
 
@@ -46,8 +48,6 @@ async def _create(admin: AIOKafkaAdminClient, topic: str, replication: int) -> N
     if replication >= 3:
         settings["min.insync.replicas"] = "2"
     try:
-        await admin.create_topics(
-            [NewTopic(topic, partitions, replication, topic_configs=settings)], timeout_ms=20_000
-        )
+        await admin.create_topics([NewTopic(topic, partitions, replication, topic_configs=settings)], timeout_ms=20_000)
     except TopicAlreadyExistsError:
         return

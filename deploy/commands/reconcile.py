@@ -17,9 +17,7 @@ from deploy.reconciliation import reconcile as compare
 _COLUMNS = ("topic", "consumer", "published", "unsent", "applied", "lost", "doubled")
 
 
-def reconcile(
-    *, var: VarDir = Path("var"), port_base: PortBase = Ports.base, database_url: DatabaseUrl = None
-) -> None:
+def reconcile(*, var: VarDir = Path("var"), port_base: PortBase = Ports.base, database_url: DatabaseUrl = None) -> None:
     """Compare every outbox with its readers; status 1 when something is lost, doubled or on its way."""
     rows = or_end(lambda: asyncio.run(compare(urls_of(var, Ports(port_base), database_url))))
     screen.console.print(_table(rows))

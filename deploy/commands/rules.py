@@ -22,9 +22,7 @@ _COLUMNS = ("code", "version", "stream", "expression", "severity", "points", "va
 def list_rules(*, var: VarDir = Path("var"), port_base: PortBase = Ports.base) -> None:
     """List every version of every rule."""
     headers = {"authorization": f"Bearer {Issuer(var / 'keys').issue(Role.REGULATOR)}"}
-    with httpx.Client(
-        base_url=Ports(port_base).url("risk"), headers=headers, trust_env=False, timeout=60
-    ) as risk:
+    with httpx.Client(base_url=Ports(port_base).url("risk"), headers=headers, trust_env=False, timeout=60) as risk:
         found = ask(risk, "GET", "/v1/rules")
     table = Table(*(name.replace("_", " ") for name in _COLUMNS))
     for rule in found:

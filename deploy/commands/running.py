@@ -62,9 +62,7 @@ def run(
 ) -> None:
     """Start the stack, stream a marketplace through it, and print what became of every event."""
     supply = or_end(lambda: open_supply(data, events=events, seed=seed, base=base))
-    stack = Stack(
-        var, Ports(port_base), kafka_bootstrap=kafka_bootstrap, database_url=database_url, keep=keep
-    )
+    stack = Stack(var, Ports(port_base), kafka_bootstrap=kafka_bootstrap, database_url=database_url, keep=keep)
     _until_interrupted(_run(stack, supply, leave=leave))
 
 
@@ -74,9 +72,7 @@ def simulate(
     events: Events = 30_000,
     seed: Seed = 7,
     base: BaseTime = None,
-    rate: Annotated[
-        float | None, typer.Option(help="events per second; default: as fast as answered")
-    ] = None,
+    rate: Annotated[float | None, typer.Option(help="events per second; default: as fast as answered")] = None,
     var: VarDir = Path("var"),
     port_base: PortBase = Ports.base,
 ) -> None:

@@ -28,9 +28,7 @@ _HEAP = {1: ("-Xms512m", "-Xmx1g"), 3: ("-Xms256m", "-Xmx512m")}
 class KafkaCluster:
     """Combined controllers and brokers in KRaft mode, numbered from 1, with data under one directory."""
 
-    def __init__(
-        self, directory: Path, *, brokers: int = 1, first_port: int = FIRST_PORT, keep: bool = False
-    ) -> None:
+    def __init__(self, directory: Path, *, brokers: int = 1, first_port: int = FIRST_PORT, keep: bool = False) -> None:
         self._directory = directory.absolute()
         self._numbers = range(1, brokers + 1)
         self._first_port = first_port
@@ -205,11 +203,7 @@ def main() -> None:
             jars.fetch(options.directory)
             return
         asyncio.run(
-            _run(
-                KafkaCluster(
-                    options.directory, brokers=options.brokers, first_port=options.port, keep=options.keep
-                )
-            )
+            _run(KafkaCluster(options.directory, brokers=options.brokers, first_port=options.port, keep=options.keep))
         )
     except StackError as error:
         sys.exit(str(error))

@@ -103,8 +103,7 @@ async def _current(session: AsyncSession, states: Sequence[State]) -> dict[Key, 
         _CURRENT, [k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys]
     )
     return {
-        (r["account_id"], r["family"], r["subject"]): Current(r["revision"], r["kind"], r["occurred_at"])
-        for r in rows
+        (r["account_id"], r["family"], r["subject"]): Current(r["revision"], r["kind"], r["occurred_at"]) for r in rows
     }
 
 

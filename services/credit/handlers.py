@@ -1,17 +1,16 @@
 """Door 2: events of other services become facts; the profiles they touch are evaluated with them."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.credit import facts, profiles
 from services.credit.facts import State
-from services.credit.index import Tree
 from services.credit.trees import KeptTree
 from shared.clock import utc_now
 from shared.consumer import Handlers, Received
+from shared.database import kept
 from shared.events.disputes import ComplaintFiled, ComplaintResolved
 from shared.events.identity import (
     OperatorDeregistered,
@@ -24,21 +23,10 @@ from shared.events.listings import TransactionMatched, TransactionMismatched, Tr
 from shared.events.risk import AlertRaised, AlertWithdrawn
 
 
-class Door:
-    """The handlers, with the index in force."""
-
-    def __init__(self) -> None:
-        self._trees = KeptTree()
-
-    async def on_events(self, session: AsyncSession, received: Sequence[Received]) -> None:
-        """Record what a batch says, then evaluate each operator it touches once."""
-        now = utc_now()
-        tree = await self._trees.tree_on(session, now.date())
-        await record(session, received, tree, now)
-
-
-async def record(session: AsyncSession, received: Sequence[Received], tree: Tree, now: datetime) -> None:
-    """Turn events into facts under an index, and evaluate the operators they touch."""
+async def on_events(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Record what a batch says, then evaluate each operator it touches once."""
+    now = utc_now()
+    tree = await kept(session, KeptTree).tree_on(session, now.date())
     linked = [one.event for one in received if type(one.event) is OperatorLinked]
     operators = await profiles.link(session, linked, tree) if linked else set()
     states = [state for one in received if (state := state_of(one)) is not None]
@@ -92,9 +80,7 @@ def _alert(one: Received, event: AlertRaised | AlertWithdrawn) -> State | None:
 
 def _complaint(one: Received, event: ComplaintFiled | ComplaintResolved) -> State:
     kind = f"complaint.{event.outcome}" if isinstance(event, ComplaintResolved) else "complaint.open"
-    return State(
-        event.account_id, "complaint", str(event.complaint_id), kind, event.occurred_at, one.id, one.type
-    )
+    return State(event.account_id, "complaint", str(event.complaint_id), kind, event.occurred_at, one.id, one.type)
 
 
 _STATES: dict[type[Any], Callable[[Received, Any], State | None]] = {
@@ -111,4 +97,4 @@ _STATES: dict[type[Any], Callable[[Received, Any], State | None]] = {
     ComplaintResolved: _complaint,
 }
 
-HANDLERS: Handlers = dict.fromkeys((*_STATES, OperatorLinked), Door().on_events)
+HANDLERS: Handlers = dict.fromkeys((*_STATES, OperatorLinked), on_events)

@@ -81,9 +81,7 @@ async def link(session: AsyncSession, events: Sequence[OperatorLinked], tree: Tr
             [one.platform_id],
             [one.operator_ref],
         )
-    operators = {e.operator_id for e in events} | {
-        e.previous_operator_id for e in events if e.previous_operator_id
-    }
+    operators = {e.operator_id for e in events} | {e.previous_operator_id for e in events if e.previous_operator_id}
     await connection.execute(_OPEN, sorted(operators), tree.base, tree.level(tree.base), tree.version)
     return operators
 
@@ -120,9 +118,7 @@ def _add(weights: dict[str, Weight], kind: str, n: int, weighted: float) -> None
     weights[kind] = Weight(known.n + n, known.weighted + weighted)
 
 
-def _level_changed(
-    operator: UUID, accounts: list[UUID], was: Level, found: Evaluation, now: datetime
-) -> LevelChanged:
+def _level_changed(operator: UUID, accounts: list[UUID], was: Level, found: Evaluation, now: datetime) -> LevelChanged:
     return LevelChanged(
         occurred_at=now,
         operator_id=operator,

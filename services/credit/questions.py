@@ -52,9 +52,7 @@ async def explain(session: AsyncSession, operator_id: UUID, as_of: date) -> dict
     }
 
 
-async def facts(
-    session: AsyncSession, operator_id: UUID, as_of: date, *, offset: int, limit: int
-) -> dict[str, Any]:
+async def facts(session: AsyncSession, operator_id: UUID, as_of: date, *, offset: int, limit: int) -> dict[str, Any]:
     """Return a page of the facts a profile is made of, newest first."""
     found = await _facts(session, operator_id, as_of, await tree_on(session, as_of))
     found.sort(key=lambda fact: (fact["occurred_at"], fact["subject"]), reverse=True)
@@ -86,9 +84,7 @@ def _panel(branch: BranchScore) -> dict[str, Any]:
     }
 
 
-async def profiles(
-    session: AsyncSession, *, after: UUID | None, limit: int
-) -> tuple[Sequence[Profile], UUID | None]:
+async def profiles(session: AsyncSession, *, after: UUID | None, limit: int) -> tuple[Sequence[Profile], UUID | None]:
     """Return a page of stored profiles in the order of their ids."""
     statement = select(Profile).order_by(Profile.operator_id).limit(limit + 1)
     if after is not None:

@@ -41,9 +41,7 @@ async def list_profiles(
 
 
 @router.get("/v1/profiles/{operator_id}", response_model=ProfileOut, responses=_REFUSALS)
-async def get_profile(
-    session: SessionDep, caller: CallerDep, operator_id: UUID, as_of: AsOf = None
-) -> object:
+async def get_profile(session: SessionDep, caller: CallerDep, operator_id: UUID, as_of: AsOf = None) -> object:
     """Return a profile with its four panels, at the end of a date (today)."""
     require(caller, *_READERS)
     return await questions.describe(session, operator_id, as_of or utc_now().date())
@@ -64,9 +62,7 @@ async def list_facts(
 
 
 @router.get("/v1/profiles/{operator_id}/explanation", response_model=ExplanationOut, responses=_REFUSALS)
-async def get_explanation(
-    session: SessionDep, caller: CallerDep, operator_id: UUID, as_of: AsOf = None
-) -> object:
+async def get_explanation(session: SessionDep, caller: CallerDep, operator_id: UUID, as_of: AsOf = None) -> object:
     """Return where every point of a score comes from."""
     require(caller, *_READERS)
     return await questions.explain(session, operator_id, as_of or utc_now().date())

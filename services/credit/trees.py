@@ -33,9 +33,7 @@ class KeptTree:
 
 async def tree_on(session: AsyncSession, on: date) -> Tree:
     """Return the newest index that holds on a date. Raises NoIndex."""
-    statement = (
-        select(IndexTree).where(IndexTree.valid_from <= on).order_by(IndexTree.version.desc()).limit(1)
-    )
+    statement = select(IndexTree).where(IndexTree.valid_from <= on).order_by(IndexTree.version.desc()).limit(1)
     row = (await session.execute(statement)).scalar_one_or_none()
     if row is None:
         raise NoIndex(f"no index holds on {on}")

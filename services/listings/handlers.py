@@ -9,6 +9,7 @@ from services.listings.recent import Recent
 from services.listings.rule_values import Limits
 from shared.clock import utc_now
 from shared.consumer import Handlers, Received
+from shared.database import kept
 from shared.events.platform import (
     ListingChanged,
     ListingPublished,
@@ -24,35 +25,27 @@ from shared.events.platform import (
 )
 
 
-class Door:
-    """The handlers, with what they keep between batches."""
-
-    def __init__(self) -> None:
-        self._recent = Recent()
-        self._limits = Limits()
-
-    async def on_documents(self, session: AsyncSession, received: Sequence[Received]) -> None:
-        """Merge documents and reviews into their transactions."""
-        limits = await self._limits.tolerances(session, on=utc_now().date())
-        await transactions.record(session, received, limits, self._recent)
-
-    async def on_listings(self, session: AsyncSession, received: Sequence[Received]) -> None:
-        """Add versions of listings."""
-        await items.record(session, received)
+async def on_documents(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Merge documents and reviews into their transactions."""
+    limits = await kept(session, Limits).tolerances(session, on=utc_now().date())
+    await transactions.record(session, received, limits, kept(session, Recent))
 
 
-_DOOR = Door()
+async def on_listings(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Add versions of listings."""
+    await items.record(session, received)
+
 
 HANDLERS: Handlers = {
-    OrderPlaced: _DOOR.on_documents,
-    OrderCancelled: _DOOR.on_documents,
-    OrderReturned: _DOOR.on_documents,
-    PaymentMade: _DOOR.on_documents,
-    ParcelShipped: _DOOR.on_documents,
-    ParcelDelivered: _DOOR.on_documents,
-    ReviewPosted: _DOOR.on_documents,
-    ReviewRemoved: _DOOR.on_documents,
-    ListingPublished: _DOOR.on_listings,
-    ListingChanged: _DOOR.on_listings,
-    ListingWithdrawn: _DOOR.on_listings,
+    OrderPlaced: on_documents,
+    OrderCancelled: on_documents,
+    OrderReturned: on_documents,
+    PaymentMade: on_documents,
+    ParcelShipped: on_documents,
+    ParcelDelivered: on_documents,
+    ReviewPosted: on_documents,
+    ReviewRemoved: on_documents,
+    ListingPublished: on_listings,
+    ListingChanged: on_listings,
+    ListingWithdrawn: on_listings,
 }

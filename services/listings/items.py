@@ -50,9 +50,7 @@ async def record(session: AsyncSession, received: Sequence[Received]) -> None:
     await publish(session, events, source="listings")
 
 
-async def _write(
-    session: AsyncSession, versions: Sequence[dict[str, Any]], current: Sequence[dict[str, Any]]
-) -> None:
+async def _write(session: AsyncSession, versions: Sequence[dict[str, Any]], current: Sequence[dict[str, Any]]) -> None:
     connection = await driver(session)
     rows = [_columns(row) for row in versions]
     await connection.execute(_ADD_VERSIONS, *map(list, zip(*rows, strict=True)))
@@ -79,9 +77,7 @@ def _version(one: Received, identifier: UUID, before: dict[str, Any] | None) -> 
         "platform_id": platform_id,
         "listing_ref": one.event.listing_ref,
         "event_id": one.id,
-        "account_id": before["account_id"]
-        if withdrawn and before
-        else account_id(platform_id, one.event.operator_ref),
+        "account_id": before["account_id"] if withdrawn and before else account_id(platform_id, one.event.operator_ref),
         "version": before["version"] + 1 if before else 1,
         "state": "withdrawn" if withdrawn else "published",
         "content": before["content"] if withdrawn and before else msgspec.to_builtins(one.event),

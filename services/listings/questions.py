@@ -45,9 +45,7 @@ async def listing(session: AsyncSession, platform_id: str, listing_ref: str) -> 
 async def transaction(session: AsyncSession, platform_id: str, order_ref: str) -> dict[str, Any]:
     """Return a transaction with its documents. Raises TransactionNotFound."""
     identifier = transaction_id(platform_id, order_ref)
-    statement = select(Transaction).where(
-        Transaction.id == identifier, Transaction.platform_id == platform_id
-    )
+    statement = select(Transaction).where(Transaction.id == identifier, Transaction.platform_id == platform_id)
     row = (await session.execute(statement)).scalar_one_or_none()
     if row is None:
         raise TransactionNotFound(f"{platform_id} has no order {order_ref!r}")
@@ -70,13 +68,13 @@ async def transaction(session: AsyncSession, platform_id: str, order_ref: str) -
 
 async def summary(session: AsyncSession) -> dict[str, Any]:
     """Count what the caller may see."""
-    totals = (await session.execute(_TOTALS)).one()
+    totals = (await session.execute(_TOTALS)).mappings().one()
     matching = select(Transaction.match, func.count()).group_by(Transaction.match)
     found = {match: count for match, count in (await session.execute(matching)).all()}
     intake = await counts(session)
     return {
         "accepted": {
-            **totals._mapping,
+            **totals,
             "listings": (await session.execute(select(func.count()).select_from(Listing))).scalar_one(),
             "reviews": (await session.execute(select(func.count()).select_from(Review))).scalar_one(),
         },

@@ -1,7 +1,7 @@
 """Transactions of the last batches, kept so that the next document need not read them back."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.listings.documents import Documents
@@ -19,7 +19,7 @@ class Known:
     order_ref: str
     documents: Documents
     revision: int = 0
-    match: Match = Match("awaiting_documents", [])
+    match: Match = field(default_factory=lambda: Match("awaiting_documents", []))
 
 
 class Recent:

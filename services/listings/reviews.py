@@ -28,9 +28,7 @@ _STORE = """
 _NOT_A_LETTER = re.compile(r"[\W\d_]+")
 
 
-async def record(
-    session: AsyncSession, received: Sequence[Received], known: Mapping[UUID, Documents]
-) -> None:
+async def record(session: AsyncSession, received: Sequence[Received], known: Mapping[UUID, Documents]) -> None:
     """Store posted reviews, mark removed ones, and publish each new one with its operator."""
     posted = {}
     for one in received:

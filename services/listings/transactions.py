@@ -51,9 +51,7 @@ class StaleTransaction(Exception):
     """What was kept of a transaction is not what is stored: it is read again."""
 
 
-async def record(
-    session: AsyncSession, received: Sequence[Received], tolerances: Tolerances, recent: Recent
-) -> None:
+async def record(session: AsyncSession, received: Sequence[Received], tolerances: Tolerances, recent: Recent) -> None:
     """Merge a batch of documents and reviews into their transactions; publish what changed.
 
     Raises StaleTransaction, once, where `recent` was wrong.

@@ -157,9 +157,7 @@ def _subject(event: TransactionEvent, scope: str) -> Subject:
     }
     account = event.trade.account_id if event.trade is not None else None
     if scope == "transaction":
-        return Subject(
-            event.platform_id, account, event.transaction_id, event.order_ref, at, str(event.transaction_id)
-        )
+        return Subject(event.platform_id, account, event.transaction_id, event.order_ref, at, str(event.transaction_id))
     return Subject(event.platform_id, account, None, None, at, f"{at.date()}/{keys.get(scope) or ''}")
 
 

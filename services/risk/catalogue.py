@@ -26,9 +26,7 @@ TRANSACTIONS: dict[str, Feature] = {
     "parcels": Feature(pl.Int64, "count", "now", "Waybills known"),
     "weight_g": Feature(pl.Int64, "grams", "now", "Weight of the first parcel; null where not stated"),
     "payer_differs": Feature(pl.Boolean, "flag", "now", "Payer is known and is not the buyer"),
-    "payment_delay_h": Feature(
-        pl.Float64, "hours", "now", "First payment after the order; null while unpaid"
-    ),
+    "payment_delay_h": Feature(pl.Float64, "hours", "now", "First payment after the order; null while unpaid"),
     "delivery_h": Feature(pl.Float64, "hours", "now", "Delivery after shipping; null until delivered"),
     "cancelled": Feature(pl.Boolean, "flag", "now", "The order was cancelled"),
     "orders_day": Feature(pl.Int64, "count", "day", "Orders of the operator on the order's day"),

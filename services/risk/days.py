@@ -27,9 +27,7 @@ class Day(Struct, array_like=True, gc=False):
     five_stars: int = 0
     texts: dict[int, int] = {}
 
-    def add_order(
-        self, placed_at: datetime, goods_minor: int, buyer: str | None, keys: Iterable[str | None]
-    ) -> None:
+    def add_order(self, placed_at: datetime, goods_minor: int, buyer: str | None, keys: Iterable[str | None]) -> None:
         """Count an order once; `keys` are its device and its address."""
         self.orders += 1
         self.goods_minor += goods_minor

@@ -59,9 +59,7 @@ async def alert(session: AsyncSession, identifier: UUID) -> Alert:
 async def assessment(session: AsyncSession, platform_id: str, order_ref: str) -> dict[str, Any]:
     """Return a transaction's assessment over all of its operators. Raises NotAssessed."""
     identifier = transaction_id(platform_id, order_ref)
-    statement = select(Assessment).where(
-        Assessment.transaction_id == identifier, Assessment.platform_id == platform_id
-    )
+    statement = select(Assessment).where(Assessment.transaction_id == identifier, Assessment.platform_id == platform_id)
     parts = list((await session.execute(statement.order_by(Assessment.part))).scalars())
     if not parts:
         raise NotAssessed(f"{platform_id} has no assessed order {order_ref!r}")

@@ -12,9 +12,7 @@ from services.risk.rules import Compiled, evaluate
 from shared.events.listings import ReviewRecorded
 
 
-async def watch(
-    session: AsyncSession, events: Sequence[ReviewRecorded], rules: Sequence[Compiled], kept: Days
-) -> None:
+async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], rules: Sequence[Compiled], kept: Days) -> None:
     """Count reviews on their operator's day and raise what the rules find. Without an operator none is counted."""
     known = [(e, (e.account_id, e.occurred_at.date())) for e in events if e.account_id is not None]
     if not known:
