@@ -16,7 +16,7 @@ RUN_OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(call on,$(KEEP)),--keep) $(i
 	$(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) $(if $(BASE),--base $(BASE)) $(PORTS)
 NEEDS_ONLY_PYTHON := not kafka and not browser and not compose
 
-.PHONY: help setup lock run up test test-kafka test-browser check fmt bench chaos detect demo docs migrate revision clean
+.PHONY: help setup lock run up test test-kafka test-compose test-browser check fmt bench chaos detect demo docs migrate revision clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ test-kafka: $(STAMP) ## the tests that need Apache Kafka (Java 17, Maven)
 	$(BIN)/python -m deploy.kafka.cluster --fetch
 	$(BIN)/pytest -m kafka $(ARGS)
 
+test-compose: $(STAMP) ## one flow through the containers; skipped where no Docker engine answers
+	$(BIN)/pytest -m compose $(ARGS)
+
 test-browser: $(STAMP) ## the tests that need Chromium
 	$(BIN)/pytest -m browser $(ARGS)
 
@@ -70,7 +73,8 @@ bench: $(STAMP) ## benchmarks into docs/benchmarks.md and var/bench.json (ONLY=<
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
 
 chaos: $(STAMP) ## the kill loop (KILLS=<n>)
-	$(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED)) \
+		$(if $(EVENTS),--events $(EVENTS)) $(PORTS)
 
 detect: $(STAMP) ## the detection tracks on real data
 	$(BIN)/python -m benchmarks.detect

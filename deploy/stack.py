@@ -26,7 +26,8 @@ from deploy.tokens import Issuer
 _WATCH_SECONDS = 0.05
 _DISK_SECONDS = 5.0
 _SERVICES_STOP_SECONDS = 2.5
-_SERVERS_STOP_SECONDS = 1.5
+# Both together; what the services do not need is left to PostgreSQL, which writes out what it holds.
+_STOP_SECONDS = 4.3
 _READY_SECONDS = 90.0
 # A process that cannot start is mostly dead by then.
 _SETTLED_SECONDS = 0.5
@@ -97,9 +98,10 @@ class Stack:
             await asyncio.wait({self._watch})
         servers = [self._children[name] for name in ("postgres", "broker") if name in self._children]
         workers = [child for child in self._children.values() if child not in servers]
+        deadline = time.monotonic() + _STOP_SECONDS
         await _end(workers, signal.SIGTERM, _SERVICES_STOP_SECONDS)
         # SIGINT is PostgreSQL's fast shutdown; one too slow is killed and recovers at the next start.
-        await _end(servers, signal.SIGINT, _SERVERS_STOP_SECONDS)
+        await _end(servers, signal.SIGINT, deadline - time.monotonic())
         self._children.clear()
         self._lock.release()
 

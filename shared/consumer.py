@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import quarantine, stream_positions
 from shared.clock import utc_now, wait
-from shared.database import Sessions, is_connection_error, transaction
+from shared.database import Sessions, forget, is_connection_error, transaction
 from shared.messaging import position
 from shared.settings import ANYONE, Member
 
@@ -254,6 +254,7 @@ class Consumer:
                 except Exception as error:
                     if is_connection_error(error):
                         raise
+                    forget(session)
                     record = originals[one.topic, one.partition, one.offset]
                     batch.refused.append(quarantine.Refused(record, "handler_failed", repr(error)))
             in_a_row = self._refused_in_a_row(len(batch.refused), applied)

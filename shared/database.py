@@ -70,12 +70,22 @@ def kept(session: AsyncSession, kind: type[K]) -> K:
     return found
 
 
+def forget(session: AsyncSession) -> None:
+    """Empty this process's memory: what was rolled back, a savepoint's too, may be counted in it already."""
+    session.info[_KEPT].clear()
+
+
 @asynccontextmanager
 async def transaction(sessions: Sessions, platform: str = EVERY_PLATFORM) -> AsyncIterator[AsyncSession]:
     """Open one transaction in which row-level security shows `platform` (or every one); commit at its end."""
-    async with sessions() as session, session.begin():
-        await see_platform(session, platform)
-        yield session
+    async with sessions() as session:
+        try:
+            async with session.begin():
+                await see_platform(session, platform)
+                yield session
+        except BaseException:
+            forget(session)
+            raise
 
 
 async def see_platform(session: AsyncSession, platform: str) -> None:

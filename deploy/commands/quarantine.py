@@ -10,7 +10,8 @@ from typing import Annotated, cast
 from uuid import UUID
 
 import typer
-from rich.table import Table
+from rich.box import SIMPLE
+from rich.table import Column, Table
 
 from deploy.commands import screen
 from deploy.commands.databases import urls_of
@@ -48,12 +49,13 @@ def list_messages(
 ) -> None:
     """List what waits in the quarantines of all services."""
     held = or_end(lambda: asyncio.run(_Quarantines(var, port_base, database_url).all(released=everything)))
-    table = Table("id", "consumer", "topic", "partition", "offset", "bytes", "code", "since", "released")
+    table = Table(Column("id", no_wrap=True), "for", "at", "bytes", "code", "since", "released", box=SIMPLE)
     for one in held:
         m = one.message
         released = f"{m.released_at:%F %T}" if m.released_at else ""
-        place = (str(m.partition), str(m.offset), f"{len(m.value):,}")
-        table.add_row(str(m.id), m.consumer, m.topic, *place, m.code, f"{m.quarantined_at:%F %T}", released)
+        place = f"{m.topic}/{m.partition}@{m.offset}"
+        since = f"{m.quarantined_at:%F %T}"
+        table.add_row(str(m.id), m.consumer, place, f"{len(m.value):,}", m.code, since, released)
     screen.console.print(table if held else "nothing is in quarantine")
 
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import typer
+from rich.box import SIMPLE
 from rich.table import Table
 
 from deploy.commands import screen
@@ -28,9 +29,10 @@ def reconcile(*, var: VarDir = Path("var"), port_base: PortBase = Ports.base, da
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(title="what is in flight counts as lost", title_justify="left")
+    table = Table(title="what is in flight counts as lost", title_justify="left", box=SIMPLE)
     for name in _COLUMNS:
-        table.add_column(name, justify="left" if name in {"topic", "consumer"} else "right")
+        is_name = name in {"topic", "consumer"}
+        table.add_column(name, justify="left" if is_name else "right", no_wrap=is_name)
     for row in rows:
         counts = (row.published, row.unsent, row.applied, row.lost, row.doubled)
         table.add_row(row.topic, row.consumer, *(f"{count:,}" for count in counts))

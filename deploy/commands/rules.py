@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 import typer
+from rich.box import SIMPLE
 from rich.table import Table
 
 from deploy.commands import screen
@@ -24,7 +25,7 @@ def list_rules(*, var: VarDir = Path("var"), port_base: PortBase = Ports.base) -
     headers = {"authorization": f"Bearer {Issuer(var / 'keys').issue(Role.REGULATOR)}"}
     with httpx.Client(base_url=Ports(port_base).url("risk"), headers=headers, trust_env=False, timeout=60) as risk:
         found = ask(risk, "GET", "/v1/rules")
-    table = Table(*(name.replace("_", " ") for name in _COLUMNS))
+    table = Table(*(name.replace("_", " ") for name in _COLUMNS), box=SIMPLE)
     for rule in found:
         table.add_row(*("" if rule[name] is None else str(rule[name]) for name in _COLUMNS))
     screen.console.print(table)

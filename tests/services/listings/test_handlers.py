@@ -1,0 +1,222 @@
+"""Listings' event door: transactions assembled in any order, offers with versions, reviews with their order."""
+
+from itertools import permutations
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from services.listings.handlers import HANDLERS
+from services.listings.intake import INGEST
+from shared.auth import Role
+from shared.events.listings import (
+    ListingRecorded,
+    ReviewRecorded,
+    TransactionEvent,
+    TransactionMatched,
+    TransactionMismatched,
+    TransactionRecorded,
+)
+from shared.events.platform import PLATFORM_EVENTS
+from shared.identifiers import account_id
+from tests.services.doors import OpenService, Service
+from tests.services.inbox import deliver_platform_events
+from tests.services.listings.factories import (
+    line,
+    listing_published,
+    listing_withdrawn,
+    order_placed,
+    parcel_delivered,
+    parcel_shipped,
+    payment_made,
+    review_posted,
+)
+from tests.services.platform_events import Json, event, send
+
+
+@pytest_asyncio.fixture
+async def listings(open_service: OpenService) -> Service:
+    return await open_service("listings")
+
+
+async def told(service: Service, *events: Json) -> None:
+    answer = await send(service, list(events))
+    assert answer.json()["rejected"] == []
+    await deliver_platform_events(service)
+
+
+async def shown(service: Service, order_ref: str = "order") -> Json:
+    answer = await service.get(f"/v1/transactions/north/{order_ref}")
+    transaction: Json = answer.json()
+    return transaction
+
+
+async def last_published(service: Service) -> TransactionEvent:
+    events = await service.published(TransactionMatched, TransactionMismatched, TransactionRecorded)
+    return msgspec.json.decode(events[-1].data, type=_KINDS[events[-1].type])
+
+
+_KINDS: dict[str, type[TransactionEvent]] = {
+    kind.type: kind for kind in (TransactionMatched, TransactionMismatched, TransactionRecorded)
+}
+
+
+class TestTransactions:
+    async def test_are_assembled_in_any_order_of_arrival(self, listings: Service) -> None:
+        orders = list(permutations(["order", "payment", "shipment", "delivery"]))
+        for number, arrival in enumerate(orders):
+            ref = {"order_ref": f"order-{number}"}
+            documents = {
+                "order": order_placed(**ref),
+                "payment": payment_made(**ref, payer_ref="buyer"),
+                "shipment": parcel_shipped(**ref, weight_g=900, courier="fast"),
+                "delivery": parcel_delivered(**ref, weight_g=950),
+            }
+            for name in arrival:
+                await send(listings, [documents[name]])
+        await deliver_platform_events(listings)
+
+        found = [await shown(listings, f"order-{number}") for number in range(len(orders))]
+
+        for transaction in found:
+            for one_by_one in ("id", "order_ref"):
+                del transaction[one_by_one]
+        assert all(transaction == found[0] for transaction in found)
+        assert (found[0]["match"], found[0]["due_minor"], found[0]["paid_minor"]) == ("matched", 10_000, 10_000)
+
+    async def test_are_published_to_each_of_their_operators(self, listings: Service) -> None:
+        lines = [line(), line(line_ref="2", operator_ref="stall", unit_price_minor=500, quantity=2)]
+        await told(listings, order_placed(lines=lines))
+
+        events = await listings.published(TransactionRecorded)
+        parts = [msgspec.json.decode(e.data, type=TransactionRecorded) for e in events]
+
+        assert [(p.part, p.parts) for p in parts] == [(0, 2), (1, 2)]
+        assert [p.trade.goods_minor for p in parts if p.trade] == [10_000, 1_000]
+        assert [p.key() for p in parts] == [account_id("north", ref) for ref in ("shop", "stall")]
+
+    async def test_say_who_paid_whichever_payment_came_first(self, listings: Service) -> None:
+        buyers = payment_made(payment_ref="a", amount_minor=5_000, payer_ref="buyer")
+        friends = payment_made(payment_ref="b", amount_minor=5_000, payer_ref="friend")
+        await told(listings, order_placed(), buyers, friends)
+        first = await last_published(listings)
+
+        ref = {"order_ref": "another"}
+        moved = [{**e, "id": f"{e['id']}-again", "data": {**e["data"], **ref}} for e in (friends, buyers)]
+        await told(listings, order_placed(**ref), *moved)
+        second = await last_published(listings)
+
+        assert first.payer_ref == second.payer_ref == "friend"
+
+    async def test_are_told_on_when_a_delivery_arrives_last(self, listings: Service) -> None:
+        shipped, delivered = "2026-03-02T08:00:00Z", "2026-03-02T08:20:00Z"
+        await told(listings, order_placed(), payment_made())
+        await told(listings, parcel_shipped(shipped_at=shipped))
+        await told(listings, parcel_delivered(delivered_at=delivered))
+
+        newest = await last_published(listings)
+
+        assert newest.match == "matched"
+        assert newest.delivered_at is not None
+
+    async def test_keep_what_the_first_sending_did_not_say(self, listings: Service) -> None:
+        cancelled = event("order.cancelled", {"order_ref": "order", "cancelled_at": "2026-03-01T11:00:00Z"})
+        returned = event("order.returned", {"order_ref": "order", "returned_at": "2026-03-09T11:00:00Z"})
+
+        await told(listings, cancelled, order_placed(), returned)
+
+        transaction = await shown(listings)
+        assert transaction["cancelled_at"] == "2026-03-01T11:00:00Z"
+        assert transaction["returned_at"] == "2026-03-09T11:00:00Z"
+
+    async def test_are_in_exactly_one_class_each(self, listings: Service) -> None:
+        await told(
+            listings,
+            payment_made(order_ref="no lines"),
+            order_placed(order_ref="underpaid"),
+            payment_made(order_ref="underpaid", amount_minor=1),
+            order_placed(order_ref="waiting"),
+        )
+
+        summary = (await listings.get("/v1/summary")).json()
+
+        assert summary["matching"] == {
+            "matched": 0,
+            "amount_mismatch": 1,
+            "payment_without_lines": 1,
+            "time_order": 0,
+            "awaiting_documents": 1,
+        }
+        assert summary["accepted"]["orders"] == 2
+
+
+class TestRollback:
+    async def test_of_a_batch_leaves_no_document_behind(self, listings: Service) -> None:
+        # The withdrawal fails its batch after the order was merged; the order is merged again alone.
+        await told(listings, order_placed(), listing_withdrawn("never-published"))
+        await told(listings, payment_made())
+
+        transaction = await shown(listings)
+
+        assert (transaction["revision"], transaction["reasons"]) == (2, ["waybill_missing"])
+        assert len(await listings.rows("SELECT 1 FROM quarantine")) == 1
+
+
+class TestListings:
+    async def test_keep_every_version(self, listings: Service) -> None:
+        await told(listings, listing_published(), listing_published(title="A better lamp"), listing_withdrawn())
+
+        current = (await listings.get("/v1/listings/north/lamp")).json()
+        versions = await listings.rows("SELECT version, state, content FROM listing_versions ORDER BY version")
+
+        assert (current["version"], current["state"]) == (3, "withdrawn")
+        assert current["content"]["title"] == "A better lamp"
+        assert [(row["version"], row["state"]) for row in versions] == [
+            (1, "published"),
+            (2, "published"),
+            (3, "withdrawn"),
+        ]
+        assert len(await listings.published(ListingRecorded)) == 3
+
+
+class TestReviews:
+    async def test_are_recorded_with_their_order_and_its_operator(self, listings: Service) -> None:
+        await told(listings, order_placed(), review_posted(text="Bright!", listing_ref="lamp"))
+
+        (published,) = await listings.published(ReviewRecorded)
+        review = msgspec.json.decode(published.data, type=ReviewRecorded)
+
+        assert review.account_id == account_id("north", "shop")
+        assert b"Bright" not in bytes(published.data)
+        assert (await shown(listings))["reviews"] == 1
+
+    async def test_may_share_a_reference_on_several_orders(self, listings: Service) -> None:
+        await told(listings, review_posted(), review_posted(order_ref="another"))
+
+        assert (await listings.get("/v1/summary")).json()["accepted"]["reviews"] == 2
+
+    async def test_are_published_once(self, listings: Service) -> None:
+        await told(listings, review_posted(), review_posted())
+
+        assert len(await listings.published(ReviewRecorded)) == 1
+
+    async def test_are_marked_when_they_are_removed(self, listings: Service) -> None:
+        removed = {"review_ref": "review", "order_ref": "order", "removed_at": "2026-03-07T00:00:00Z"}
+        await told(listings, review_posted(), event("review.removed", removed))
+
+        (row,) = await listings.rows("SELECT removed_at FROM reviews")
+        assert row["removed_at"] is not None
+
+
+class TestReaders:
+    @pytest.mark.parametrize("path", ["/v1/listings/north/lamp", "/v1/transactions/north/order"])
+    async def test_are_not_consumers(self, listings: Service, path: str) -> None:
+        assert (await listings.get(path, Role.CONSUMER)).status_code == 403
+        assert (await listings.get(path)).status_code == 404
+
+
+def test_every_event_that_listings_takes_has_a_handler() -> None:
+    taken = {kind for kind in PLATFORM_EVENTS if kind.to == "listings"}
+
+    assert set(HANDLERS) == taken
+    assert INGEST.types == {kind.type for kind in taken}

@@ -1,0 +1,132 @@
+"""Rules: what is refused when one is saved, and that every seeded one fires where it should and only there."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.risk import catalogue
+from services.risk.catalogue import STREAMS
+from services.risk.models import Rule
+from services.risk.rules import RuleRefused, compile_rule, evaluate
+
+SEEDS = Path(catalogue.__file__).with_name("rules.csv")
+
+
+def rule(expression: str, *, stream: str = "transactions", **fields: Any) -> Rule:
+    stated = {"code": "rule", "version": 1, "scope": "transaction", "severity": "high", "points": 40.0}
+    return Rule(stream=stream, expression=expression, reason="", source="", **{**stated, **fields})
+
+
+def seeded() -> dict[str, Rule]:
+    with SEEDS.open(newline="", encoding="utf-8") as lines:
+        return {
+            row["code"]: Rule(**{**row, "points": float(row["points"]), "version": 1}) for row in csv.DictReader(lines)
+        }
+
+
+def hits(one: Rule, *rows: dict[str, object]) -> list[bool]:
+    """Tell of each row whether a rule holds; features that a row does not state are unknown."""
+    columns = {name: [row.get(name) for row in rows] for name in STREAMS[one.stream]}
+    return [bool(found) for found in evaluate([compile_rule(one)], one.stream, columns)]
+
+
+class TestCompileRule:
+    @pytest.mark.parametrize(
+        ("expression", "stream", "message"),
+        [
+            ("due_minorr > 5", "transactions", "no such feature: due_minorr"),
+            ("stars > 5 AND rating > 1", "reviews", "no such feature: stars"),
+            ("rating > 5", "transactions", "no such feature: rating"),
+            ("1 = 1", "transactions", "none is named"),
+            ("due_minor + 1", "transactions", "not yes or no"),
+            ("match", "transactions", "not yes or no"),
+            ("sqroot(due_minor) > 2", "transactions", "rule:"),
+            ("due_minor >", "transactions", "rule:"),
+            ("", "transactions", "rule:"),
+            ("match > 5", "transactions", "rule:"),
+            ("SELECT 1", "transactions", "rule:"),
+            ("due_minor > 5; DROP TABLE rules", "transactions", "rule:"),
+            ("due_minor > 5", "weather", "no stream 'weather'"),
+        ],
+    )
+    def test_refuses_and_says_why(self, expression: str, stream: str, message: str) -> None:
+        with pytest.raises(RuleRefused, match=message):
+            compile_rule(rule(expression, stream=stream))
+
+    def test_names_the_features_behind_a_rule(self) -> None:
+        compiled = compile_rule(rule("due_minor > paid_minor AND due_minor > 5"))
+
+        assert compiled.features == ["due_minor", "paid_minor"]
+
+
+class TestEvaluate:
+    def test_gives_the_values_behind_a_hit(self) -> None:
+        compiled = compile_rule(rule("due_minor > 5 AND payer_differs"))
+        columns = {name: [None, None] for name in STREAMS["transactions"]}
+
+        first, second = evaluate(
+            [compiled], "transactions", {**columns, "due_minor": [9, 1], "payer_differs": [True, True]}
+        )
+
+        assert [(hit.rule.code, hit.values) for hit in first] == [("rule", {"due_minor": 9.0, "payer_differs": 1.0})]
+        assert second == []
+
+    def test_takes_what_is_unknown_for_no(self) -> None:
+        assert hits(rule("weight_g < 20"), {"weight_g": None}, {"weight_g": 19}) == [False, True]
+
+    def test_of_no_rules_and_of_no_rows_is_empty(self) -> None:
+        columns: dict[str, list[object]] = {name: [] for name in STREAMS["transactions"]}
+
+        assert evaluate([], "transactions", columns) == []
+        assert evaluate([compile_rule(rule("payer_differs"))], "transactions", columns) == []
+
+
+# What just makes each seeded rule hold, and what just does not.
+EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "payment_without_lines": ({"match": "payment_without_lines"}, {"match": "awaiting_documents"}),
+    "amount_mismatch": ({"match": "amount_mismatch"}, {"match": "matched"}),
+    "time_order": ({"match": "time_order"}, {"match": "matched"}),
+    "payer_differs": ({"payer_differs": True}, {"payer_differs": False}),
+    "payment_late": ({"payment_delay_h": 24.1}, {"payment_delay_h": 24.0}),
+    "split_payments": ({"payments": 5}, {"payments": 4}),
+    "single_limit": (
+        {"mode": "B2C", "currency": "CNY", "due_minor": 500_001},
+        {"mode": "B2B", "currency": "CNY", "due_minor": 500_001},
+    ),
+    "light_parcel": ({"weight_g": 19, "goods_minor": 3_000}, {"weight_g": 19, "goods_minor": 2_999}),
+    "instant_delivery": ({"delivery_h": 0.9}, {"delivery_h": 1.0}),
+    "buyer_repeats_day": ({"buyer_orders_day": 5}, {"buyer_orders_day": 4}),
+    "device_shared_day": ({"device_buyers_day": 3}, {"device_buyers_day": 2}),
+    "address_shared_day": ({"address_buyers_day": 4}, {"address_buyers_day": 3}),
+    "review_text_repeated": (
+        {"text_times_day": 3, "text_length": 8},
+        {"text_times_day": 3, "text_length": 7},
+    ),
+    "five_star_burst": ({"five_stars_day": 15}, {"five_stars_day": 14}),
+    "unlicensed_operator": (
+        {"verdict": "rejected", "licence_fault": True},
+        {"verdict": "unverified", "licence_fault": True},
+    ),
+    "false_registration": (
+        {"verdict": "rejected", "number_fault": True},
+        {"verdict": "rejected", "number_fault": False},
+    ),
+    "banned_operator": ({"banned": True}, {"banned": False}),
+}
+
+
+@pytest.mark.parametrize("code", sorted(seeded()))
+def test_every_seeded_rule_fires_where_it_should_and_only_there(code: str) -> None:
+    fires, does_not = EXAMPLES[code]
+
+    assert hits(seeded()[code], fires, does_not) == [True, False]
+
+
+def test_seeded_rules_have_a_source_and_points() -> None:
+    for one in seeded().values():
+        assert one.source.strip()
+        assert 0 < one.points <= 100
+        assert one.severity in {"low", "medium", "high", "critical"}
+    assert len(seeded()) >= 10
