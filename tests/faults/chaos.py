@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -34,6 +34,7 @@ from simulator.totals import Totals
 from tests.faults.killing import Killer, killable, order_of_kills
 from tests.faults.load import send_steadily
 from tests.faults.outcomes import Outcome, notices_missing, outcome
+from tests.faults.stalls import Progress as Watched
 from tests.faults.stalls import watched
 
 _CONSUMERS = ("identity", "listings", "risk", "credit", "gateway")
@@ -55,7 +56,7 @@ class Disturbed:
     totals: Totals
     killer: Killer
     missing: int
-    longest_stall: float
+    stalls: Mapping[str, float]
 
     def lost(self) -> int:
         """Return what was sent and not accepted, published and not applied, or due and not received."""
@@ -92,13 +93,12 @@ class Experiment:
             killer = Killer(stack, victims, events)
             async with watched(stack, _CONSUMERS) as progress:
                 totals = await self._under_kills(stack, killer, events / (kills * _SECONDS_PER_KILL))
-                stall = progress.longest_gap(started_at, time.monotonic())
             _console.print("waiting until everything has arrived")
             await stack.ready()
             report = await settled_report(stack, self.supply, totals, started_at, before)
-            return Disturbed(
-                await outcome(stack, self.as_of), report, totals, killer, await notices_missing(stack), stall
-            )
+            missing = await notices_missing(stack)
+            stalls = stalls_by_victim(progress, killer)
+            return Disturbed(await outcome(stack, self.as_of), report, totals, killer, missing, stalls)
 
     async def _under_kills(self, stack: Stack, killer: Killer, rate: float) -> Totals:
         with _bar("kills", len(killer.victims)) as show:
@@ -106,6 +106,15 @@ class Experiment:
             totals = await send_steadily(stack, self.supply, events_per_second=rate, on_progress=killer.on_progress)
             await killing
         return totals
+
+
+def stalls_by_victim(progress: Watched, killer: Killer) -> dict[str, float]:
+    """Return the longest time without progress around the kills of each victim, in seconds."""
+    stalls: dict[str, float] = {}
+    for at, name in killer.moments:
+        gap = progress.longest_gap(at, at + _SECONDS_PER_KILL)
+        stalls[name] = max(gap, stalls.get(name, 0.0))
+    return stalls
 
 
 async def _ready(stack: Stack) -> Counts:
@@ -138,8 +147,9 @@ def _table(found: Disturbed, differences: int) -> Table:
     table = Table(title=f"{found.report.source} under kills, {found.report.seconds:.0f} s", title_justify="left")
     table.add_column("what")
     table.add_column("count", justify="right")
+    table.add_column("longest stall", justify="right")
     for name, times in sorted(found.killer.killed.items()):
-        table.add_row(f"kill -9 {name}", str(times))
+        table.add_row(f"kill -9 {name}", str(times), f"{found.stalls[name]:.1f} s")
     table.add_section()
     rows = {
         "events sent": found.totals.events,
@@ -153,7 +163,6 @@ def _table(found: Disturbed, differences: int) -> Table:
     }
     for what, count in rows.items():
         table.add_row(what, f"{count:,}")
-    table.add_row("longest time without progress", f"{found.longest_stall:.1f} s")
     return table
 
 

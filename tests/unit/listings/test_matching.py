@@ -134,7 +134,7 @@ class TestClassify:
         assert (due_minor(documents), paid_minor(documents)) == (3_500, 3_500)
 
 
-def joined(parts: tuple[list[Any], ...]) -> list[Any]:
+def joined(parts: tuple[Any, ...]) -> list[Any]:
     return list(chain.from_iterable(parts))
 
 

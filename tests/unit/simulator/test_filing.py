@@ -29,9 +29,7 @@ class TestFiling:
     async def test_posts_what_the_contract_asks_for(self) -> None:
         services = FakeServices()
 
-        await stream(
-            FixedSource([], [complaint(1)]), token_for=services.token_for, options=services.options()
-        )
+        await stream(FixedSource([], [complaint(1)]), token_for=services.token_for, options=services.options())
 
         (request,) = services.requests
         assert str(request.url) == "http://disputes/v1/complaints"
@@ -97,9 +95,7 @@ class TestFiling:
             raise httpx.ReadTimeout("lost", request=request)
 
         services = FakeServices(after=fault)
-        totals = await stream(
-            FixedSource([], [complaint(1)]), token_for=services.token_for, options=services.options()
-        )
+        totals = await stream(FixedSource([], [complaint(1)]), token_for=services.token_for, options=services.options())
 
         first, second = services.requests
         assert first.content == second.content

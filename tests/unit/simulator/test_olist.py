@@ -160,11 +160,7 @@ class TestCleanDirectory:
         published = tmp_path / "published"
         published.mkdir()
         for name, text in CLEAN.items():
-            long = (
-                "product_category_name_translation"
-                if name[0] == "c" and "_" in name
-                else f"olist_{name}_dataset"
-            )
+            long = "product_category_name_translation" if name[0] == "c" and "_" in name else f"olist_{name}_dataset"
             (published / f"{long}.csv.gz").write_bytes(gzip.compress(text.encode()))
 
         assert list(OlistOrders(published).events(PLATFORM_ID)) == plain
@@ -194,9 +190,7 @@ class TestDirtyDirectory:
             ),
         ],
     )
-    def test_names_what_it_cannot_take(
-        self, table: str, line: str, field: str, added: int, tmp_path: Path
-    ) -> None:
+    def test_names_what_it_cannot_take(self, table: str, line: str, field: str, added: int, tmp_path: Path) -> None:
         before = len(stream_of(OlistOrders(directory(tmp_path))))
         source = OlistOrders(directory(tmp_path, with_line(table, line)))
         (problem,) = source.findings.problems

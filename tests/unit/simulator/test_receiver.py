@@ -142,19 +142,14 @@ class TestSignatures:
         assert response.status_code == 401
 
     @pytest.mark.parametrize("seconds", [-330, 330])
-    async def test_refuses_an_old_or_future_notice_with_a_good_signature(
-        self, seconds: int, door: Door
-    ) -> None:
+    async def test_refuses_an_old_or_future_notice_with_a_good_signature(self, seconds: int, door: Door) -> None:
         assert (await door.send("msg_1", notice(), at=now() + seconds)).status_code == 401
         assert (await door.summary()).distinct == 0
 
     @pytest.mark.parametrize("timestamp", ["", "-1", "1e9", "٣", "9" * 30])
     async def test_refuses_a_senseless_timestamp(self, timestamp: str, door: Door) -> None:
         headers = door.gateway.headers("msg_1", notice(), at=now())
-        sent = {
-            name.encode(): value.encode()
-            for name, value in (headers | {"webhook-timestamp": timestamp}).items()
-        }
+        sent = {name.encode(): value.encode() for name, value in (headers | {"webhook-timestamp": timestamp}).items()}
 
         response = await door.client.post("/notices/customs", content=notice(), headers=sent)
 

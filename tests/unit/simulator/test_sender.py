@@ -268,9 +268,7 @@ class TestCounts:
         totals = await sent(services, [outgoing(number) for number in range(3)])
 
         assert (totals.accepted, totals.duplicate, totals.rejected, totals.unaccounted) == (1, 1, 1, 0)
-        assert [(example.id, example.code) for example in totals.examples] == [
-            ("listings-00001", "bad_amount")
-        ]
+        assert [(example.id, example.code) for example in totals.examples] == [("listings-00001", "bad_amount")]
 
     @pytest.mark.parametrize("status", [400, 403, 413, 422])
     async def test_count_a_refused_batch_as_rejected(self, status: int) -> None:

@@ -81,9 +81,7 @@ class TestSchemes:
         assert wrong <= found
         assert len(found - wrong) <= 2
 
-    def test_leave_paid_orders_without_parcels(
-        self, planted: list[Planted], streams: dict[str, list[Decoded]]
-    ) -> None:
+    def test_leave_paid_orders_without_parcels(self, planted: list[Planted], streams: dict[str, list[Decoded]]) -> None:
         for entry in of("missing_waybill", planted):
             stream = streams[entry.platform_id]
             shipped = {parcel.order_ref for parcel in facts_of(ParcelShipped, stream)}
@@ -122,9 +120,7 @@ class TestSchemes:
             assert {review.rating for review in reviews} == {5}
             assert {review.review_ref for review in reviews} == set(ring.review_refs)
 
-    def test_paste_the_same_praise_in_a_burst(
-        self, planted: list[Planted], streams: dict[str, list[Decoded]]
-    ) -> None:
+    def test_paste_the_same_praise_in_a_burst(self, planted: list[Planted], streams: dict[str, list[Decoded]]) -> None:
         for campaign in of("bought_reviews", planted):
             reviews = [
                 review
