@@ -91,7 +91,6 @@ async def _spine(broker: str, seconds: float) -> list[Result]:
 
 
 async def _measure_spine(broker: str, bootstrap: str | None, seconds: float) -> list[Result]:
-    command = f"make bench ONLY=spine.events_per_s.{broker}"
     with _console.status(f"{broker}: latency at {_LATENCY_RATE}/s"):
         calm = await spine.measure(_LATENCY_SECONDS, _LATENCY_RATE, size=100, kafka=bootstrap)
     with _console.status(f"{broker}: capacity"):
@@ -105,40 +104,46 @@ async def _measure_spine(broker: str, bootstrap: str | None, seconds: float) -> 
         if sustained.percentile_ms(99) < _P99_LIMIT_MS and not sustained.missing:
             break
     _, load = make_batches(100_000, seed=11, size=500, probe_every=1_000)
-    raw = await _raw(bootstrap, load)
+    results = [_throughput(broker, full, sustained, rate, await _raw(bootstrap, load)), _latency(broker, calm)]
+    return [*results, *_by_the_way(full, sustained)] if broker == "embedded" else results
+
+
+def _throughput(broker: str, full: Outcome, sustained: Outcome, rate: float, raw: float) -> Result:
     reached = sustained.events / sustained.visible_seconds
-    results = [
+    capacity = full.events / full.visible_seconds
+    return Result(
+        name=f"spine.events_per_s.{broker}",
+        value=reached,
+        unit="events/s",
+        reference="aiokafka produce and consume of the same bytes",
+        reference_value=raw,
+        ratio=reached / raw,
+        command=f"make bench ONLY=spine.events_per_s.{broker}",
+        notes=[f"as fast as accepted: {capacity:,.0f} events/s", *_notes(sustained, rate)],
+    )
+
+
+def _latency(broker: str, calm: Outcome) -> Result:
+    return Result(
+        name=f"spine.p99_ms_at_3000.{broker}",
+        value=calm.percentile_ms(99),
+        unit="ms",
+        command=f"make bench ONLY=spine.events_per_s.{broker}",
+        notes=_notes(calm, _LATENCY_RATE),
+    )
+
+
+def _by_the_way(full: Outcome, sustained: Outcome) -> list[Result]:
+    total = sum(sustained.cpu_us_per_event.values())
+    return [
         Result(
-            name=f"spine.events_per_s.{broker}",
-            value=reached,
+            name="ingest.events_per_s",
+            value=full.events / full.seconds,
             unit="events/s",
-            reference="aiokafka produce and consume of the same bytes",
-            reference_value=raw,
-            ratio=reached / raw,
-            command=command,
-            notes=[f"as fast as accepted: {capacity:,.0f} events/s", *_notes(sustained, rate)],
+            notes=["answered 202 while relay and workers take their share of the same cores"],
         ),
-        Result(
-            name=f"spine.p99_ms_at_3000.{broker}",
-            value=calm.percentile_ms(99),
-            unit="ms",
-            command=command,
-            notes=_notes(calm, _LATENCY_RATE),
-        ),
+        Result(name="spine.cpu_us_per_event", value=total, unit="µs"),
     ]
-    if broker == "embedded":
-        results.append(
-            Result(
-                name="ingest.events_per_s",
-                value=full.events / full.seconds,
-                unit="events/s",
-                command=command,
-                notes=["answered 202 while relay and workers take their share of the same cores"],
-            )
-        )
-        total = sum(sustained.cpu_us_per_event.values())
-        results.append(Result(name="spine.cpu_us_per_event", value=total, unit="µs", command=command))
-    return results
 
 
 async def _raw(bootstrap: str | None, load: Sequence[Batch]) -> float:
