@@ -101,9 +101,7 @@ class Consumer:
         self._bootstrap = bootstrap
         self._sessions = sessions
         self._handlers = handlers
-        self._decoders = {
-            type_name: msgspec.json.Decoder(kind).decode for type_name, kind in known_types.items()
-        }
+        self._decoders = {type_name: msgspec.json.Decoder(kind).decode for type_name, kind in known_types.items()}
         self._by_type = {kind.type: handler for kind, handler in handlers.items()}
         self._topics = list(topics)
         self._pattern = pattern
@@ -218,9 +216,7 @@ class Consumer:
             await self._handle(session, batch.received)
             await quarantine.put(session, self.name, batch.refused)
             seconds = time.perf_counter() - started
-            moved = await stream_positions.advance(
-                session, self.name, self._cluster_id, batch.progress, seconds
-            )
+            moved = await stream_positions.advance(session, self.name, self._cluster_id, batch.progress, seconds)
             if moved != len(batch.progress):
                 raise PositionLost(f"{self.name}: {moved} of {len(batch.progress)} positions were ours")
         self._in_a_row = in_a_row

@@ -77,9 +77,7 @@ class Ingest:
         answer.accepted = stored.accepted
         answer.duplicate = stored.duplicate
         answer.rejected.extend(
-            Rejection(
-                item.index, item.id, "id_conflict", "this id was used before with another payload", "/id"
-            )
+            Rejection(item.index, item.id, "id_conflict", "this id was used before with another payload", "/id")
             for item in stored.conflicting
         )
         answer.rejected.sort(key=lambda r: r.index)

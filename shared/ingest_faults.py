@@ -91,9 +91,7 @@ def _find(value: Any, pointer: str) -> tuple[str, str] | None:  # any JSON value
         return (what, pointer) if (what := _wrong_with(value)) is not None else None
     if isinstance(value, float):
         return None if math.isfinite(value) else ("not_finite", pointer)
-    children = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, child in children:
         if isinstance(name, str) and (what := _wrong_with(name)) is not None:
             return what, pointer

@@ -92,9 +92,7 @@ _KNOWN = """
 _BODY = "SELECT body FROM outbox WHERE id = $1"
 
 
-async def store(
-    session: AsyncSession, topic: str, platform_id: str, items: Sequence[Item], rejected: int
-) -> Stored:
+async def store(session: AsyncSession, topic: str, platform_id: str, items: Sequence[Item], rejected: int) -> Stored:
     """Store new events of a platform, and tell known ids from claimed ones."""
     connection = await driver(session)
     outbox_id = await connection.fetchval(_NEXT_ID)

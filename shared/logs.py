@@ -39,9 +39,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     structlog.contextvars.bind_contextvars(service=service)
 
 
-def _trace_ids(
-    _logger: logging.Logger, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
+def _trace_ids(_logger: logging.Logger, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     context = trace.get_current_span().get_span_context()
     if context.is_valid and "correlation_id" not in event:
         event["correlation_id"] = f"{context.trace_id:032x}"

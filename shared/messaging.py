@@ -181,9 +181,7 @@ async def enqueue(session: AsyncSession, topic: str, messages: Sequence[Message]
     """Insert ready messages for one topic."""
     rows = [
         {"topic": topic, "count": len(part), "body": pack(part), "traceparent": current_traceparent()}
-        for part in (
-            messages[i : i + MAX_EVENTS_PER_ROW] for i in range(0, len(messages), MAX_EVENTS_PER_ROW)
-        )
+        for part in (messages[i : i + MAX_EVENTS_PER_ROW] for i in range(0, len(messages), MAX_EVENTS_PER_ROW))
     ]
     if rows:
         await session.execute(insert(Outbox), rows)

@@ -40,9 +40,7 @@ async def put(session: AsyncSession, consumer: str, refused: Sequence[Refused]) 
     """Store refused records and queue a dead letter for each, in the caller's transaction."""
     if not refused:
         return
-    await session.execute(
-        insert(Quarantined).on_conflict_do_nothing(), [_row(consumer, one) for one in refused]
-    )
+    await session.execute(insert(Quarantined).on_conflict_do_nothing(), [_row(consumer, one) for one in refused])
     letters: dict[str, list[Message]] = defaultdict(list)
     for one in refused:
         letters[f"{one.record.topic}.{consumer}.dlq"].append(_dead_letter(one))

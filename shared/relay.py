@@ -117,9 +117,7 @@ class Relay:
         async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
             await self._send(rows)
         last = rows[-1]
-        await connection.execute(
-            _MOVE, self.service, str(last["xid"]), last["id"], sum(r["count"] for r in rows)
-        )
+        await connection.execute(_MOVE, self.service, str(last["xid"]), last["id"], sum(r["count"] for r in rows))
         cursor.xid, cursor.id = last["xid"], last["id"]
         return len(rows)
 
@@ -176,9 +174,7 @@ class _Batches:
         self._sent[place] = await self._producer.send_batch(batch, place[0], partition=place[1])
 
 
-def _binary_form(
-    message: Message, place: bytes, traceparent: bytes | None
-) -> tuple[list[tuple[str, bytes]], bytes]:
+def _binary_form(message: Message, place: bytes, traceparent: bytes | None) -> tuple[list[tuple[str, bytes]], bytes]:
     """Return a CloudEvent's headers and value in Kafka's binary binding (CloudEvents Kafka 1.0.2, 3.2)."""
     if message.headers is not None:
         return [*message.headers, ("ce_sequence", place)], message.value

@@ -78,9 +78,7 @@ def build_app(
                     task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
 
-    app = FastAPI(
-        title=title, version="1", lifespan=lifespan, openapi_url="/openapi.json", redirect_slashes=False
-    )
+    app = FastAPI(title=title, version="1", lifespan=lifespan, openapi_url="/openapi.json", redirect_slashes=False)
     app.state.settings = settings
     app.state.verifier = TokenVerifier(settings.auth_issuer, settings.auth_jwks)
     app.state.registry = CollectorRegistry()
@@ -135,9 +133,7 @@ def _operations(service: str) -> APIRouter:
     return router
 
 
-def problem(
-    request: Request, status: int, code: str, detail: str, pointer: str | None = None
-) -> JSONResponse:
+def problem(request: Request, status: int, code: str, detail: str, pointer: str | None = None) -> JSONResponse:
     """Render one refusal."""
     body = Problem(
         title=code.replace("_", " ").capitalize(),
@@ -217,9 +213,7 @@ class _Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        carrier = {
-            k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"] if k == b"traceparent"
-        }
+        carrier = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"] if k == b"traceparent"}
         started, status = time.perf_counter(), 500
 
         with self._tracer.start_as_current_span(

@@ -40,9 +40,7 @@ class References:
 class Documents:
     """Builds the documents of one platform's orders."""
 
-    def __init__(
-        self, *, platform: Platform, shelf: Shelf, people: Pseudonyms, references: References
-    ) -> None:
+    def __init__(self, *, platform: Platform, shelf: Shelf, people: Pseudonyms, references: References) -> None:
         self._platform = platform
         self._shelf = shelf
         self._people = people
@@ -95,9 +93,7 @@ class Documents:
     def _paid_rest(self, row: OrderRow, at: datetime, order_ref: str) -> PaymentMade:
         return self._payment(row, at, f"P2-{order_ref}", order_ref, row.paid - row.first_part)
 
-    def _payment(
-        self, row: OrderRow, at: datetime, payment_ref: str, order_ref: str, amount_minor: int
-    ) -> PaymentMade:
+    def _payment(self, row: OrderRow, at: datetime, payment_ref: str, order_ref: str, amount_minor: int) -> PaymentMade:
         channels, institutions = self._platform.channels, self._platform.institutions
         return PaymentMade(
             payment_ref=payment_ref,

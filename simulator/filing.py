@@ -81,9 +81,7 @@ class _Filing:
         return _filed_id(answer)
 
     async def _resolve(self, complaint: Complaint, complaint_id: str) -> None:
-        resolution = _ResolutionIn(
-            outcome=str(complaint.outcome), note="Decided on the documents of the order."
-        )
+        resolution = _ResolutionIn(outcome=str(complaint.outcome), note="Decided on the documents of the order.")
         url = f"{self._url}/v1/complaints/{complaint_id}/resolution"
         answer = await self._regulator.post(url, msgspec.json.encode(resolution), _JSON)
         self._totals.retries += answer.retries

@@ -44,9 +44,7 @@ class Listings:
         return (self.published_ms < from_ms) & (self.until_ms > to_ms)
 
 
-def publish_listings(
-    accounts: Sequence[Account], *, platform: Platform, draw: np.random.Generator
-) -> Listings:
+def publish_listings(accounts: Sequence[Account], *, platform: Platform, draw: np.random.Generator) -> Listings:
     """Draw what the merchants offer, each within hours of opening its account."""
     counts = np.array([account.listings for account in accounts])
     operator = np.repeat(np.arange(len(accounts)), counts)

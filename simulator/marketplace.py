@@ -35,9 +35,7 @@ _FLAWED: dict[int, tuple[Scheme, str]] = {
 class Marketplace:
     """About `events` events in the 30 days before `base`. The same arguments give the same bytes."""
 
-    def __init__(
-        self, *, events: int, seed: int, base: datetime, platforms: Sequence[Platform] = PLATFORMS
-    ) -> None:
+    def __init__(self, *, events: int, seed: int, base: datetime, platforms: Sequence[Platform] = PLATFORMS) -> None:
         self.platform_ids = tuple(platform.id for platform in platforms)
         self.expected_events = events
         self._seed = seed
@@ -173,9 +171,7 @@ def _in_order(due: list[_Waiting]) -> Iterator[tuple[int, int, OrderRow]]:
         yield from zip(times[now].tolist(), kinds[now].tolist(), map(OrderRow, *columns), strict=True)
 
 
-def _complaint(
-    stage: Stage, at: datetime, row: OrderRow, people: Pseudonyms, references: References
-) -> Complaint:
+def _complaint(stage: Stage, at: datetime, row: OrderRow, people: Pseudonyms, references: References) -> Complaint:
     category, description, desire = cause(row)
     return Complaint(
         at=at,

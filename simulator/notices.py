@@ -139,13 +139,8 @@ class NoticeStore:
         """Return all counts."""
         with closing(self._reader()) as reader:
             departments = _departments(reader)
-            refusals: dict[str, int] = dict(
-                reader.execute("SELECT reason, times FROM refusals ORDER BY reason")
-            )
-            gaps = [
-                Gap(who, operator, last, last - present)
-                for who, operator, last, present in reader.execute(_GAPS)
-            ]
+            refusals: dict[str, int] = dict(reader.execute("SELECT reason, times FROM refusals ORDER BY reason"))
+            gaps = [Gap(who, operator, last, last - present) for who, operator, last, present in reader.execute(_GAPS)]
             altered: int = reader.execute("SELECT coalesce(sum(times_altered), 0) FROM notices").fetchone()[0]
         return Summary(
             received=sum(counts.received for counts in departments.values()),

@@ -170,9 +170,7 @@ class OlistOrders:
                 shipped_at, delivered_at = order.shipped_at, order.delivered_at
                 canceled = order.status == "canceled"
                 remarks["order canceled at an unknown time, order.cancelled not sent"] += canceled
-                remarks["order shipped before it was placed"] += bool(
-                    shipped_at and shipped_at < order.placed_at
-                )
+                remarks["order shipped before it was placed"] += bool(shipped_at and shipped_at < order.placed_at)
                 early = bool(shipped_at and delivered_at and delivered_at < shipped_at)
                 remarks["order delivered before it was shipped"] += early
                 remarks["order without lines"] += order.order_id not in self._tables.items
@@ -216,14 +214,10 @@ def _listing_ref(item: Item) -> str:
 def _parcel(order: Order) -> Iterator[_Fact]:
     waybill_ref, name = f"{order.order_id}-W", f"{order.order_id}{order.variant}"
     if order.shipped_at:
-        shipped = ParcelShipped(
-            waybill_ref=waybill_ref, order_ref=order.order_id, shipped_at=order.shipped_at
-        )
+        shipped = ParcelShipped(waybill_ref=waybill_ref, order_ref=order.order_id, shipped_at=order.shipped_at)
         yield order.shipped_at, order.order_id, f"shipped/{name}", shipped
     if order.delivered_at:
-        delivered = ParcelDelivered(
-            waybill_ref=waybill_ref, order_ref=order.order_id, delivered_at=order.delivered_at
-        )
+        delivered = ParcelDelivered(waybill_ref=waybill_ref, order_ref=order.order_id, delivered_at=order.delivered_at)
         yield order.delivered_at, order.order_id, f"delivered/{name}", delivered
 
 

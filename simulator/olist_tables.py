@@ -269,9 +269,5 @@ class _Reader:
         return people
 
     def _records(self, table: str, columns: tuple[str, ...], *, key: tuple[str, ...]) -> Iterator[Record]:
-        published = (
-            "product_category_name_translation" if table.startswith("category") else f"olist_{table}_dataset"
-        )
-        return read_records(
-            self._directory, (table, published), columns=columns, key=key, findings=self._findings
-        )
+        published = "product_category_name_translation" if table.startswith("category") else f"olist_{table}_dataset"
+        return read_records(self._directory, (table, published), columns=columns, key=key, findings=self._findings)

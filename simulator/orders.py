@@ -63,10 +63,7 @@ class OrderRow(Struct, frozen=True, gc=False):
 _SMALL = {"lines", "quantity_1", "quantity_2", "quantity_3", "rating", "flaw"}
 # Rows stay in memory until their last document is sent: at ten million events a byte here costs 2 MB.
 ROW = np.dtype(
-    [
-        (name, "u1" if name in _SMALL else "u4" if name == "serial" else "i4")
-        for name in OrderRow.__struct_fields__
-    ]
+    [(name, "u1" if name in _SMALL else "u4" if name == "serial" else "i4") for name in OrderRow.__struct_fields__]
 )
 
 _FLAW_SHARES = (0.004, 0.009, 0.012)
@@ -175,9 +172,7 @@ def _draw_payment(rows: NDArray[np.void], draw: np.random.Generator) -> None:
     rows["first_part"] = np.where(split, paid * (0.2 + 0.6 * draw.random(size)), paid)
 
 
-def _draw_times(
-    rows: NDArray[np.void], placed: Moments, draw: np.random.Generator
-) -> dict[Document, Moments]:
+def _draw_times(rows: NDArray[np.void], placed: Moments, draw: np.random.Generator) -> dict[Document, Moments]:
     size = len(rows)
     paid = placed + 20_000 + _spread(draw.exponential(5.0, size), MINUTE_MS)
     shipped = paid + 30 * MINUTE_MS + _spread(draw.lognormal(2.7, 0.7, size), HOUR_MS)

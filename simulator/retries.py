@@ -61,9 +61,7 @@ class Caller:
 class Connection:
     """One caller's requests to one service."""
 
-    def __init__(
-        self, client: httpx.AsyncClient, caller: Caller, *, token_for: TokenFor, patience: Patience
-    ) -> None:
+    def __init__(self, client: httpx.AsyncClient, caller: Caller, *, token_for: TokenFor, patience: Patience) -> None:
         self._client = client
         self._caller = caller
         self._token_for = token_for

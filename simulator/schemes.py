@@ -54,9 +54,7 @@ def _numbered(campaign: Campaign, serial: int) -> Campaign:
     return campaign
 
 
-def _brushing_ring(
-    market: Market, shop: int, size: int, draw: np.random.Generator, *, covert: bool
-) -> Campaign:
+def _brushing_ring(market: Market, shop: int, size: int, draw: np.random.Generator, *, covert: bool) -> Campaign:
     start_ms = market.timeline.start_ms + int(draw.integers(3 * DAY_MS, 20 * DAY_MS))
     span_ms = (6 if covert else 2) * DAY_MS
     placed = np.sort(start_ms + draw.integers(0, span_ms, size))
@@ -79,9 +77,7 @@ def _brushing_ring(
     return Campaign(shop=shop, covert=covert, orders=orders)
 
 
-def _bought_reviews(
-    market: Market, shop: int, size: int, draw: np.random.Generator, *, number: int
-) -> Campaign:
+def _bought_reviews(market: Market, shop: int, size: int, draw: np.random.Generator, *, number: int) -> Campaign:
     covert = number % 2 == 1
     start_ms = market.timeline.start_ms + int(draw.integers(3 * DAY_MS, 12 * DAY_MS))
     placed = np.sort(start_ms + draw.integers(0, 6 * DAY_MS, size))

@@ -41,9 +41,7 @@ class KeysUnavailableError(Exception):
 class PublicKeys:
     """The sender's ed25519 keys, fetched from its JSON document and again when no key fits."""
 
-    def __init__(
-        self, url: str, *, client: httpx.AsyncClient, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, url: str, *, client: httpx.AsyncClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
         self._client = client
         self._clock = clock

@@ -105,9 +105,7 @@ async def resolve_complaint(
     complaint = (await session.execute(statement)).scalar_one_or_none()
     if complaint is None:
         return await _resolved_before(session, complaint_id, outcome, caller)
-    session.add(
-        Step(complaint_id=complaint_id, what=f"resolved: {outcome}", by=caller.role, note=note, at=now)
-    )
+    session.add(Step(complaint_id=complaint_id, what=f"resolved: {outcome}", by=caller.role, note=note, at=now))
     event = ComplaintResolved(
         occurred_at=now,
         complaint_id=complaint.id,
@@ -122,9 +120,7 @@ async def resolve_complaint(
     return complaint
 
 
-async def _resolved_before(
-    session: AsyncSession, complaint_id: UUID, outcome: Outcome, caller: Caller
-) -> Complaint:
+async def _resolved_before(session: AsyncSession, complaint_id: UUID, outcome: Outcome, caller: Caller) -> Complaint:
     complaint = await find(session, complaint_id, caller=caller)
     if complaint.outcome != outcome:
         raise AlreadyResolved(f"the complaint was resolved as {complaint.outcome}")

@@ -54,9 +54,7 @@ async def file_complaint(
     response_model=ComplaintOut,
     responses=problems(400, 401, 403, 404, 409, 422),
 )
-async def resolve_complaint(
-    session: SessionDep, caller: CallerDep, complaint_id: UUID, body: ResolutionIn
-) -> object:
+async def resolve_complaint(session: SessionDep, caller: CallerDep, complaint_id: UUID, body: ResolutionIn) -> object:
     """End a complaint with a regulator's token; the same outcome twice changes nothing."""
     require(caller, *_OFFICIALS)
     return await complaints.resolve_complaint(
@@ -80,9 +78,7 @@ async def list_complaints(
     return {"items": items, "next": following}
 
 
-@router.get(
-    "/v1/complaints/{complaint_id}", response_model=ComplaintOut, responses=problems(401, 403, 404, 422)
-)
+@router.get("/v1/complaints/{complaint_id}", response_model=ComplaintOut, responses=problems(401, 403, 404, 422))
 async def get_complaint(session: SessionDep, caller: CallerDep, complaint_id: UUID) -> object:
     """Return one complaint."""
     require(caller, *_PARTIES)

@@ -118,6 +118,4 @@ def make_client(allowed: Collection[str], timeout_seconds: float) -> httpx.Async
     )
     # httpx has no argument for the resolver; its transport is a thin layer over this pool.
     transport._pool = pool  # noqa: SLF001
-    return httpx.AsyncClient(
-        transport=transport, timeout=timeout_seconds, follow_redirects=False, trust_env=False
-    )
+    return httpx.AsyncClient(transport=transport, timeout=timeout_seconds, follow_redirects=False, trust_env=False)

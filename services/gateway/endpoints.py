@@ -49,9 +49,7 @@ def department_of(caller: Caller) -> str | None:
     return _DEPARTMENTS.get(caller.role)
 
 
-async def add(
-    session: AsyncSession, wanted: dict[str, Any], *, caller: Caller, allowed: Collection[str]
-) -> Endpoint:
+async def add(session: AsyncSession, wanted: dict[str, Any], *, caller: Caller, allowed: Collection[str]) -> Endpoint:
     """Register an endpoint; the same one twice is one. Raises Forbidden, UrlRefused, EndpointExists."""
     own = department_of(caller)
     if own is not None and own != wanted["department"]:
@@ -153,9 +151,7 @@ async def digest(session: AsyncSession, day: date, *, caller: Caller) -> list[di
                 "date": day,
                 "created": len(rows),
                 **{state: states.count(state) for state in ("delivered", "pending", "parked")},
-                "digest": hashlib.sha256(
-                    "".join(f"{identifier}\n" for identifier, _ in rows).encode()
-                ).hexdigest(),
+                "digest": hashlib.sha256("".join(f"{identifier}\n" for identifier, _ in rows).encode()).hexdigest(),
             }
         )
     return result

@@ -99,9 +99,7 @@ async def _places(session: AsyncSession, counts: Counter[tuple[UUID, UUID]]) -> 
 
 async def _holders(session: AsyncSession, received: Sequence[Received]) -> dict[UUID, UUID]:
     accounts = {one.event.account_id for one in received if not isinstance(one.event, LevelChanged)}
-    statement = select(Account.account_id, Account.operator_id).where(
-        Account.account_id.in_(accounts - {None})
-    )
+    statement = select(Account.account_id, Account.operator_id).where(Account.account_id.in_(accounts - {None}))
     return {account: operator for account, operator in (await session.execute(statement)).all()}
 
 

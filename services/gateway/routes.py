@@ -44,9 +44,7 @@ async def rotate_keys(request: Request, session: SessionDep, caller: CallerDep) 
     return {"keys": [signing.published(key) for key in keys]}
 
 
-@router.post(
-    "/v1/endpoints", status_code=201, response_model=EndpointOut, responses=problems(400, 401, 403, 409, 422)
-)
+@router.post("/v1/endpoints", status_code=201, response_model=EndpointOut, responses=problems(400, 401, 403, 409, 422))
 async def add_endpoint(request: Request, session: SessionDep, caller: CallerDep, body: EndpointIn) -> object:
     """Register where a department receives notices; the same endpoint twice is one."""
     require(caller, *_DEPARTMENTS)

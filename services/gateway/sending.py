@@ -91,9 +91,7 @@ class Result:
 class Sender:
     """Sends what is due, one leased endpoint at a time; several senders share the endpoints."""
 
-    def __init__(
-        self, sessions: Sessions, client: httpx.AsyncClient, wrapping: Wrapping, concurrent: int
-    ) -> None:
+    def __init__(self, sessions: Sessions, client: httpx.AsyncClient, wrapping: Wrapping, concurrent: int) -> None:
         self._sessions = sessions
         self._client = client
         self._wrapping = wrapping
@@ -153,9 +151,7 @@ class Sender:
             ):
                 said = await _beginning(response)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return Result(
-                head, "pending", None, repr(error)[:500], _since(started), pause_after(head.attempts)
-            )
+            return Result(head, "pending", None, repr(error)[:500], _since(started), pause_after(head.attempts))
         return judge(head, response, said, _since(started))
 
     async def _settle(self, endpoint_id: UUID, lease: UUID, results: Sequence[Result]) -> None:
@@ -171,9 +167,7 @@ class Sender:
             await connection.execute(_RELEASE, endpoint_id, lease)
 
 
-async def _write(
-    connection: Any, endpoint_id: UUID, results: Sequence[Result]
-) -> None:  # asyncpg's connection
+async def _write(connection: Any, endpoint_id: UUID, results: Sequence[Result]) -> None:  # asyncpg's connection
     await connection.execute(
         _LOG,
         [r.head.id for r in results],
@@ -191,9 +185,7 @@ async def _write(
     )
     for result in results:
         if result.state == "parked":
-            log.error(
-                "notice_parked", delivery=str(result.head.id), status=result.status, seq=result.head.seq
-            )
+            log.error("notice_parked", delivery=str(result.head.id), status=result.status, seq=result.head.seq)
 
 
 async def _beginning(response: httpx.Response) -> str:

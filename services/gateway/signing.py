@@ -69,9 +69,7 @@ class Signer:
 
 async def live_keys(session: AsyncSession) -> list[SigningKey]:
     """Return the keys in use, the newest first."""
-    statement = (
-        select(SigningKey).where(SigningKey.retired_at.is_(None)).order_by(SigningKey.created_at.desc())
-    )
+    statement = select(SigningKey).where(SigningKey.retired_at.is_(None)).order_by(SigningKey.created_at.desc())
     return list((await session.execute(statement)).scalars())
 
 
@@ -107,9 +105,7 @@ async def rotate(session: AsyncSession, wrapping: Wrapping, *, now: datetime) ->
 async def load_signer(session: AsyncSession, wrapping: Wrapping) -> Signer:
     """Return a signer with the live keys."""
     keys = await live_keys(session)
-    return Signer(
-        [Ed25519PrivateKey.from_private_bytes(wrapping.unwrap(key.wrapped_private_key)) for key in keys]
-    )
+    return Signer([Ed25519PrivateKey.from_private_bytes(wrapping.unwrap(key.wrapped_private_key)) for key in keys])
 
 
 def published(key: SigningKey) -> dict[str, str]:

@@ -12,9 +12,7 @@ from services.identity.models import Account, AccountLink, Operator, Registratio
 from shared.errors import NotFound
 from shared.ingest_store import counts
 
-_REASONS = text(
-    "SELECT reason, count(*) FROM accounts, unnest(reasons) AS reason GROUP BY reason ORDER BY reason"
-)
+_REASONS = text("SELECT reason, count(*) FROM accounts, unnest(reasons) AS reason GROUP BY reason ORDER BY reason")
 
 
 class OperatorNotFound(NotFound):
@@ -57,9 +55,7 @@ def _account(file: RegistrationFile) -> dict[str, Any]:
     }
 
 
-async def operators(
-    session: AsyncSession, *, after: UUID | None, limit: int
-) -> tuple[list[Operator], UUID | None]:
+async def operators(session: AsyncSession, *, after: UUID | None, limit: int) -> tuple[list[Operator], UUID | None]:
     """Return a page of the operators that hold an account the caller may see."""
     visible = select(Account.operator_id)
     statement = select(Operator).where(Operator.id.in_(visible)).order_by(Operator.id).limit(limit + 1)

@@ -110,9 +110,7 @@ async def _link(session: AsyncSession, account: Account, one: Received, previous
             AccountLink.linked_to.is_(None),
             AccountLink.linked_from < one.time,
         )
-        await session.execute(
-            open_link.values(linked_to=one.time), execution_options={"synchronize_session": False}
-        )
+        await session.execute(open_link.values(linked_to=one.time), execution_options={"synchronize_session": False})
     statement = insert(AccountLink).values(
         account_id=account.id,
         linked_from=one.time,

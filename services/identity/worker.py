@@ -22,7 +22,5 @@ def consumers(settings: Settings) -> list[Consumer]:
         topics=SUBSCRIPTIONS[settings.service],
         member=settings.member,
     )
-    platforms = PlatformTopics(
-        settings.service, INGEST, settings.kafka_bootstrap, sessions, member=settings.member
-    )
+    platforms = PlatformTopics(settings.service, INGEST, settings.kafka_bootstrap, sessions, member=settings.member)
     return [accepted, platforms]

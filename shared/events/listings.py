@@ -8,9 +8,7 @@ from msgspec import Struct
 
 from shared.events.base import Event
 
-MatchClass = Literal[
-    "payment_without_lines", "amount_mismatch", "time_order", "matched", "awaiting_documents"
-]
+MatchClass = Literal["payment_without_lines", "amount_mismatch", "time_order", "matched", "awaiting_documents"]
 
 
 class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,9 +18,7 @@ async def provisioned(postgres: DatabaseServer) -> ServiceUrls:
 
 
 class TestProvision:
-    async def test_lets_the_application_use_what_the_owner_creates_and_no_more(
-        self, postgres: DatabaseServer
-    ) -> None:
+    async def test_lets_the_application_use_what_the_owner_creates_and_no_more(self, postgres: DatabaseServer) -> None:
         urls = await provisioned(postgres)
         owner, app = await asyncpg.connect(plain(urls.owner)), await asyncpg.connect(plain(urls.app))
 

@@ -117,9 +117,7 @@ class TestStop:
         assert time.monotonic() - started < 5
         assert not [child for child in children if child.is_running()]
 
-    async def test_happens_to_the_children_of_a_killed_supervisor(
-        self, directory: Path, ports: Ports
-    ) -> None:
+    async def test_happens_to_the_children_of_a_killed_supervisor(self, directory: Path, ports: Ports) -> None:
         command = [sys.executable, "-m", "tests.deploy.lonely_stack", str(directory), str(ports.base)]
         supervisor = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, cwd=ROOT)
         assert supervisor.stdout is not None
@@ -142,9 +140,7 @@ class TestStart:
         async with Stack(directory, ports, composition=IDLE):
             assert (directory / "postgres" / "data" / "PG_VERSION").stat().st_mtime_ns == created
 
-    async def test_survives_the_pid_file_of_a_server_that_is_gone(
-        self, directory: Path, ports: Ports
-    ) -> None:
+    async def test_survives_the_pid_file_of_a_server_that_is_gone(self, directory: Path, ports: Ports) -> None:
         async with Stack(directory, ports, composition=IDLE):
             pass
         # The number of a process that lives but is no PostgreSQL, as after a restart of the machine.
