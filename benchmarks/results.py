@@ -40,7 +40,7 @@ def store(results: Sequence[Result], machine: str, *, var_dir: Path) -> None:
 
 def document(results: Sequence[Result], machine: str) -> str:
     """Return the results as Markdown."""
-    lines = ["# Benchmarks", "", f"Written by `make bench`. {machine}", ""]
+    lines = ["# Benchmarks", "", f"Written by `make bench`. {machine} Kills and outages: [faults.md](faults.md).", ""]
     lines += [
         "| name | value | unit | reference | its value | ratio | command |",
         "|---|---|---|---|---|---|---|",
