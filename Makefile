@@ -76,8 +76,8 @@ chaos: $(STAMP) ## the kill loop (KILLS=<n>)
 	$(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED)) \
 		$(if $(EVENTS),--events $(EVENTS)) $(PORTS)
 
-detect: $(STAMP) ## the detection tracks on real data
-	$(BIN)/python -m benchmarks.detect
+detect: ## the detection tracks on real data: not built yet
+	@echo "make detect: not built yet; docs/coverage.md says what is" >&2; exit 1
 
 docs: $(STAMP) ## generate the documents that are made from code
 	$(BIN)/python -m deploy.documents

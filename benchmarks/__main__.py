@@ -23,7 +23,7 @@ from deploy.preflight import StackError
 _LATENCY_RATE = 3_000
 _LATENCY_SECONDS = 30
 _PROBING_SECONDS = 20
-_STEPS_DOWN = (0.9, 0.8, 0.7, 0.6)
+_STEPS_DOWN = (0.85, 0.7, 0.55)
 _P99_LIMIT_MS = 1_000.0
 _NOT_YET = "the capability is not built yet"
 

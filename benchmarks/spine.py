@@ -23,7 +23,7 @@ from shared.identifiers import account_id, transaction_id
 
 PORTS = Ports(9500)
 # How much is made ready for each second of a run that sends as fast as it is answered.
-UNPACED_EVENTS_PER_S = 12_000.0
+UNPACED_EVENTS_PER_S = 6_000.0
 PROBES_PER_S = 20
 _POLL_SECONDS = 0.01
 _LOOKED_FOR_AT_ONCE = 60
