@@ -101,8 +101,8 @@ class Sender:
         """Send until told to stop; a database that is away is waited for."""
         while not stop.is_set():
             try:
-                # A round costs the same for one notice as for many: unless it was full, more may gather.
-                if await self.send_once() < HEADS_AT_ONCE:
+                # A round sends one notice of each line, so a long line needs the next round at once.
+                if not await self.send_once():
                     await wait(stop, POLL_SECONDS)
             except Exception as error:
                 if not is_connection_error(error):
