@@ -25,6 +25,8 @@ from shared.topics import ensure_topics
 
 log = structlog.get_logger(__name__)
 
+GC_THRESHOLD = 200_000
+
 Role = Callable[[asyncio.Event], Awaitable[None]]
 
 
@@ -76,6 +78,17 @@ async def consume(consumers: Sequence[Consumer], stop: asyncio.Event) -> None:
             group.create_task(consumer.run(stop))
 
 
+def settle_memory() -> None:
+    """Keep the collector off what lives for good, and from looking while a batch is in hand.
+
+    A batch of a thousand messages makes some hundred thousand objects that reference counting frees by itself;
+    with the interpreter's own thresholds a third of a worker's time went into looking at them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
+
+
 def plain_url(url: str) -> str:
     """Return a database URL as asyncpg reads it."""
     return url.replace("postgresql+asyncpg://", "postgresql://")
@@ -93,6 +106,7 @@ def main(service: str, run: Callable[[str, asyncio.Event], Awaitable[None]]) -> 
 async def _main(service: str, run: Callable[[str, asyncio.Event], Awaitable[None]]) -> None:
     configure_logging(service)
     configure_tracing(service, os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    settle_memory()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
