@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
@@ -24,10 +24,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import quarantine, stream_positions
 from shared.clock import utc_now, wait
 from shared.database import Sessions, forget, is_connection_error, transaction
+from shared.fetching import Record, read_as_they_are
 from shared.messaging import position
 from shared.settings import ANYONE, Member
 
 log = structlog.get_logger(__name__)
+
+Headers = Mapping[str, bytes | None]
+Records = Mapping[TopicPartition, Sequence[Record]]
 
 MAX_MESSAGE_BYTES = 1_000_000
 COMMIT_SECONDS = 1.0
@@ -40,23 +44,37 @@ _PLACE = re.compile(r"[0-9a-f]{12}[0-7][0-9a-f]{15}")
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
-    """One event as it came, with where it came from."""
+    """One event as it came, with where it came from. Its attributes are read from the headers when asked for."""
 
     event: Any  # the struct its type names; a handler is registered for exactly those
-    id: str
-    type: str
-    source: str
-    topic: str
-    partition: int
+    headers: Headers
+    place: TopicPartition
     offset: int
-    position: int
-    traceparent: str | None
-    stated_time: str
+
+    @property
+    def id(self) -> str:
+        """Return the event's id, unique within its source."""
+        return _text(self.headers, "ce_id")
+
+    @property
+    def type(self) -> str:
+        """Return the event's type."""
+        return _text(self.headers, "ce_type")
+
+    @property
+    def source(self) -> str:
+        """Return who says so."""
+        return _text(self.headers, "ce_source")
 
     @property
     def time(self) -> datetime:
         """Return the event's CloudEvents time; the present where its sender stated none."""
-        return datetime.fromisoformat(self.stated_time) if self.stated_time else utc_now()
+        stated = _text(self.headers, "ce_time")
+        return datetime.fromisoformat(stated) if stated else utc_now()
+
+
+def _text(headers: Headers, name: str) -> str:
+    return (headers.get(name) or b"").decode("utf-8", "replace")
 
 
 Handler = Callable[[AsyncSession, Sequence[Received]], Awaitable[None]]
@@ -100,9 +118,8 @@ class Consumer:
         self.name = name
         self._bootstrap = bootstrap
         self._sessions = sessions
+        self._decoders = {name.encode(): msgspec.json.Decoder(kind).decode for name, kind in known_types.items()}
         self._handlers = handlers
-        self._decoders = {type_name: msgspec.json.Decoder(kind).decode for type_name, kind in known_types.items()}
-        self._by_type = {kind.type: handler for kind, handler in handlers.items()}
         self._topics = list(topics)
         self._pattern = pattern
         self._max_records = max_records
@@ -128,6 +145,7 @@ class Consumer:
 
     async def _membership(self, stop: asyncio.Event) -> None:
         self._cluster_id = await read_cluster_id(self._bootstrap)
+        read_as_they_are()
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=self.name,
@@ -176,9 +194,7 @@ class Consumer:
             return 0.0
         return max(self._least_pause, min(took * PAUSE_PER_BATCH, MOST_PAUSE_SECONDS))
 
-    async def _apply_when_possible(
-        self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]], stop: asyncio.Event
-    ) -> None:
+    async def _apply_when_possible(self, records: Records, stop: asyncio.Event) -> None:
         pause = 0.1
         while not stop.is_set():
             try:
@@ -193,7 +209,7 @@ class Consumer:
             else:
                 return
 
-    async def apply(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+    async def apply(self, records: Records) -> None:
         """Apply records in one transaction; when their effects fail, one by one, the failing ones refused."""
         batch = self._decode(records)
         if not batch.progress:
@@ -224,22 +240,19 @@ class Consumer:
     async def _handle(self, session: AsyncSession, received: Sequence[Received]) -> None:
         by_handler: dict[Handler, list[Received]] = defaultdict(list)
         for one in received:
-            if (handler := self._by_type.get(one.type)) is not None:
+            if (handler := self._handlers.get(type(one.event))) is not None:
                 by_handler[handler].append(one)
         for handler, events in by_handler.items():
             await handler(session, events)
 
-    async def apply_again(self, session: AsyncSession, record: ConsumerRecord) -> None:
+    async def apply_again(self, session: AsyncSession, place: TopicPartition, record: Record) -> None:
         """Apply one record in the caller's transaction, wherever it lies. Raises what speaks against it."""
-        headers = {name: content or b"" for name, content in record.headers}
-        await self._handle(session, [self._received(record, headers, -1)])
+        await self._handle(session, [self._received(place, record, dict(record.headers))])
 
-    async def _one_by_one(
-        self, batch: Batch, records: Mapping[TopicPartition, Sequence[ConsumerRecord]], cause: Exception
-    ) -> None:
+    async def _one_by_one(self, batch: Batch, records: Records, cause: Exception) -> None:
         """Find the messages a batch fails on, by handling each in a savepoint of its own."""
         log.warning("batch_failed", consumer=self.name, error=repr(cause))
-        originals = {(p.topic, p.partition, r.offset): r for p, rs in records.items() for r in rs}
+        originals = {(place, r.offset): r for place, rs in records.items() for r in rs}
         applied = 0
         async with transaction(self._sessions) as session:
             for one in batch.received:
@@ -251,8 +264,8 @@ class Consumer:
                     if is_connection_error(error):
                         raise
                     forget(session)
-                    record = originals[one.topic, one.partition, one.offset]
-                    batch.refused.append(quarantine.Refused(record, "handler_failed", repr(error)))
+                    record = originals[one.place, one.offset]
+                    batch.refused.append(quarantine.Refused(one.place, record, "handler_failed", repr(error)))
             in_a_row = self._refused_in_a_row(len(batch.refused), applied)
             await quarantine.put(session, self.name, batch.refused)
             moved = await stream_positions.advance(session, self.name, self._cluster_id, batch.progress, 0.0)
@@ -260,7 +273,7 @@ class Consumer:
                 raise PositionLost(f"{self.name}: another owner moved on")
         self._in_a_row = in_a_row
 
-    def _decode(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
+    def _decode(self, records: Records) -> Batch:
         batch = Batch()
         for place, messages in records.items():
             before = self._positions.get(place)
@@ -268,50 +281,39 @@ class Consumer:
                 continue
             progress = stream_positions.Progress(before=before, after=before)
             for record in messages:
-                self._decode_one(record, progress, batch)
+                self._decode_one(place, record, progress, batch)
             progress.after = stream_positions.Position(messages[-1].offset + 1, progress.last_sequence)
             batch.progress[place] = progress
         return batch
 
-    def _decode_one(self, record: ConsumerRecord, progress: stream_positions.Progress, batch: Batch) -> None:
-        headers = {name: content or b"" for name, content in record.headers}
-        place = headers.get("ce_sequence", b"").decode("ascii", "replace")
-        at = -1
+    def _decode_one(
+        self, place: TopicPartition, record: Record, progress: stream_positions.Progress, batch: Batch
+    ) -> None:
+        headers = dict(record.headers)
         try:
-            if place:
-                at = _outbox_position(place)
-                if place <= progress.last_sequence:
+            if sequence := headers.get("ce_sequence"):
+                stated = sequence.decode("ascii", "replace")
+                at = _outbox_position(stated)
+                if stated <= progress.last_sequence:
                     return
-                progress.last_sequence = place
+                progress.last_sequence = stated
                 progress.positions.append(at)
-            batch.received.append(self._received(record, headers, at))
+            batch.received.append(self._received(place, record, headers))
         except quarantine.UnreadableError as error:
-            batch.refused.append(quarantine.Refused(record, error.code, error.detail))
+            batch.refused.append(quarantine.Refused(place, record, error.code, error.detail))
 
-    def _received(self, record: ConsumerRecord, headers: Mapping[str, bytes], at: int) -> Received:
-        kind = headers.get("ce_type", b"").decode("utf-8", "replace")
-        decode = self._decoders.get(kind)
+    def _received(self, place: TopicPartition, record: Record, headers: Headers) -> Received:
+        decode = self._decoders.get(headers.get("ce_type") or b"")
         if decode is None:
-            raise quarantine.UnreadableError("unknown_type", f"type {kind[:200]!r} is not known")
-        if record.value is None or len(record.value) > MAX_MESSAGE_BYTES:
+            raise quarantine.UnreadableError("unknown_type", f"type {_text(headers, 'ce_type')[:200]!r} is not known")
+        value = record.value
+        if value is None or len(value) > MAX_MESSAGE_BYTES:
             raise quarantine.UnreadableError("wrong_size", f"a value has 1 to {MAX_MESSAGE_BYTES} bytes")
         try:
-            event = decode(record.value)
+            event = decode(value)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise quarantine.UnreadableError("undecodable", str(error)) from error
-        traceparent = headers.get("traceparent")
-        return Received(
-            event,
-            headers.get("ce_id", b"").decode("utf-8", "replace"),
-            kind,
-            headers.get("ce_source", b"").decode("utf-8", "replace"),
-            record.topic,
-            record.partition,
-            record.offset,
-            at,
-            traceparent.decode("ascii", "replace") if traceparent else None,
-            headers.get("ce_time", b"").decode("ascii", "replace"),
-        )
+        return Received(event, headers, place, record.offset)
 
     def _refused_in_a_row(self, refused: int, applied: int) -> int:
         """Return how many were refused since one was applied. Raises TooManyQuarantined, before anything commits."""
@@ -334,6 +336,8 @@ class Consumer:
         places = [(p.topic, p.partition) for p in assigned]
         async with self._hands, transaction(self._sessions) as session:
             stored = await stream_positions.read(session, self.name, self._cluster_id, places)
+            # What this process remembers was true of the partitions it held, and while it held them.
+            forget(session)
         self._positions = {TopicPartition(*place): at for place, at in stored.items()}
         for partition, at in self._positions.items():
             consumer.seek(partition, at.next)

@@ -1,8 +1,9 @@
 """Engines, sessions and the conventions every service's tables follow."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from itertools import islice
+from typing import Generic, TypeVar
 
 import asyncpg
 from sqlalchemy import MetaData, text
@@ -33,6 +34,7 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
 
 Sessions = async_sessionmaker[AsyncSession]
 K = TypeVar("K")
+V = TypeVar("V")
 _KEPT = "kept"
 
 
@@ -68,6 +70,29 @@ def kept(session: AsyncSession, kind: type[K]) -> K:
     found = memory.setdefault(kind, kind())
     assert isinstance(found, kind), "it is kept under its own kind"
     return found
+
+
+class Bounded(Generic[K, V]):
+    """The newest values of a process, by key; the oldest make room.
+
+    It may be believed only behind `kept()`: a batch that fails, and partitions that change hands, empty it.
+    """
+
+    def __init__(self, most: int = 50_000) -> None:
+        self._values: dict[K, V] = {}
+        self._most = most
+
+    def of(self, keys: Iterable[K]) -> dict[K, V]:
+        """Return what is known of some keys."""
+        return {key: self._values[key] for key in keys if key in self._values}
+
+    def keep(self, values: Mapping[K, V]) -> None:
+        """Keep values as the newest."""
+        for key in values:
+            self._values.pop(key, None)
+        self._values.update(values)
+        for key in list(islice(self._values, max(0, len(self._values) - self._most))):
+            del self._values[key]
 
 
 def forget(session: AsyncSession) -> None:

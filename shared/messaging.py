@@ -171,8 +171,10 @@ async def publish(session: AsyncSession, events: Event | Iterable[Event], *, sou
     `source` is the publishing service's name. Events of one topic keep their order.
     """
     by_topic: dict[str, list[Message]] = defaultdict(list)
+    address = f"/services/{source}"
     for event in (events,) if isinstance(events, Event) else events:
-        by_topic[event.topic].append(Message(str(event.key()).encode(), _structured(event, source)))
+        subject = str(event.key())
+        by_topic[event.topic].append(Message(subject.encode(), _structured(event, subject, address)))
     for topic, messages in by_topic.items():
         await enqueue(session, topic, messages)
 
@@ -198,14 +200,7 @@ class _Structured(msgspec.Struct, frozen=True, kw_only=True):
     data: Event
 
 
-def _structured(event: Event, source: str) -> bytes:
+def _structured(event: Event, subject: str, source: str) -> bytes:
     return _encode(
-        _Structured(
-            id=new_id(),
-            source=f"/services/{source}",
-            type=event.type,
-            time=event.occurred_at,
-            subject=str(event.key()),
-            data=event,
-        )
+        _Structured(id=new_id(), source=source, type=event.type, time=event.occurred_at, subject=subject, data=event)
     )

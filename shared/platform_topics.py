@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from aiokafka import ConsumerRecord
+from aiokafka import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import quarantine
 from shared.consumer import Batch, Consumer, Received
 from shared.database import Sessions
 from shared.events.platform import PLATFORM_EVENTS
-from shared.ingest import Ingest
+from shared.fetching import Record
+from shared.ingest import Ingest, Rejection
 from shared.settings import ANYONE, Member
 from shared.stream_positions import Progress
 
@@ -54,35 +55,40 @@ class PlatformTopics(Consumer):
         self._ingest = ingest
         self._keeps_unknown = keeps_unknown
 
-    def _decode_one(self, record: ConsumerRecord, progress: Progress, batch: Batch) -> None:  # noqa: ARG002 - no sequence
+    def _decode_one(self, place: TopicPartition, record: Record, progress: Progress, batch: Batch) -> None:  # noqa: ARG002 - no sequence
         raw, kind = structured_form(record)
-        if _TAKEN_BY.get(kind, self._service if self._keeps_unknown else "") != self._service:
-            return
-        batch.received.append(
-            Received((raw, record), "", kind, "", record.topic, record.partition, record.offset, -1, None, "")
-        )
+        if _TAKEN_BY.get(kind, self._service if self._keeps_unknown else "") == self._service:
+            batch.received.append(Received((raw, record), {}, place, record.offset))
 
     async def _handle(self, session: AsyncSession, received: Sequence[Received]) -> None:
-        by_platform: dict[str, list[tuple[bytes, ConsumerRecord]]] = defaultdict(list)
+        by_topic: dict[str, list[Received]] = defaultdict(list)
         for one in received:
-            by_platform[one.topic.split(".")[1]].append(one.event)
-        for platform_id, pairs in by_platform.items():
-            answer = await self._ingest.accept(session, platform_id, [raw for raw, _ in pairs])
-            refused = [
-                quarantine.Refused(pairs[r.index][1], r.code, f"{r.detail} at {r.pointer or '/'}")
-                for r in answer.rejected
-            ]
-            await quarantine.put(session, self.name, refused)
+            by_topic[one.place.topic].append(one)
+        for topic, ones in by_topic.items():
+            answer = await self._ingest.accept(session, _platform(topic), [one.event[0] for one in ones])
+            await quarantine.put(session, self.name, [_refused(ones[r.index], r) for r in answer.rejected])
 
-    async def apply_again(self, session: AsyncSession, record: ConsumerRecord) -> None:
+    async def apply_again(self, session: AsyncSession, place: TopicPartition, record: Record) -> None:
         """Take one record in the caller's transaction. Raises UnreadableError with the door's own code."""
         raw, _ = structured_form(record)
-        answer = await self._ingest.accept(session, record.topic.split(".")[1], [raw])
+        answer = await self._ingest.accept(session, _platform(place.topic), [raw])
         for refusal in answer.rejected:
-            raise quarantine.UnreadableError(refusal.code, f"{refusal.detail} at {refusal.pointer or '/'}")
+            raise quarantine.UnreadableError(refusal.code, _words(refusal))
 
 
-def structured_form(record: ConsumerRecord) -> tuple[bytes, str]:
+def _refused(one: Received, refusal: Rejection) -> quarantine.Refused:
+    return quarantine.Refused(one.place, one.event[1], refusal.code, _words(refusal))
+
+
+def _words(refusal: Rejection) -> str:
+    return f"{refusal.detail} at {refusal.pointer or '/'}"
+
+
+def _platform(topic: str) -> str:
+    return topic.split(".")[1]
+
+
+def structured_form(record: Record) -> tuple[bytes, str]:
     """Return a record as a CloudEvent in JSON form, and its type (CloudEvents Kafka binding 1.0.2, 3.2 and 3.3)."""
     headers = {name: (content or b"").decode("utf-8", "replace") for name, content in record.headers}
     value: bytes = record.value or b""

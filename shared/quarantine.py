@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from aiokafka import ConsumerRecord
+from aiokafka import TopicPartition
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.fetching import Record
 from shared.identifiers import derived_id
 from shared.messaging import Message, Quarantined, enqueue
 
@@ -29,9 +30,10 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Refused:
-    """A record and why it was refused."""
+    """A record, where it lay, and why it was refused."""
 
-    record: ConsumerRecord
+    place: TopicPartition
+    record: Record
     code: str
     detail: str
 
@@ -43,7 +45,7 @@ async def put(session: AsyncSession, consumer: str, refused: Sequence[Refused]) 
     await session.execute(insert(Quarantined).on_conflict_do_nothing(), [_row(consumer, one) for one in refused])
     letters: dict[str, list[Message]] = defaultdict(list)
     for one in refused:
-        letters[f"{one.record.topic}.{consumer}.dlq"].append(_dead_letter(one))
+        letters[f"{one.place.topic}.{consumer}.dlq"].append(_dead_letter(one))
     for topic, messages in letters.items():
         await enqueue(session, topic, messages)
 
@@ -55,12 +57,12 @@ async def count(session: AsyncSession) -> int:
 
 
 def _row(consumer: str, one: Refused) -> dict[str, object]:
-    record = one.record
+    place, record = one.place, one.record
     return {
-        "id": derived_id(consumer, record.topic, record.partition, record.offset, record.timestamp),
+        "id": derived_id(consumer, place.topic, place.partition, record.offset, record.timestamp),
         "consumer": consumer,
-        "topic": record.topic,
-        "partition": record.partition,
+        "topic": place.topic,
+        "partition": place.partition,
         "offset": record.offset,
         "key": record.key,
         "headers": _pack([list(h) for h in record.headers]),

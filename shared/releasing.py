@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,7 +43,8 @@ async def release(sessions: Sessions, consumers: Sequence[Consumer], identifier:
         consumer = next(consumer for consumer in consumers if consumer.name == found.consumer)
         try:
             async with session.begin_nested():
-                await consumer.apply_again(session, record_of(found))
+                place = TopicPartition(found.topic, found.partition)
+                await consumer.apply_again(session, place, record_of(found))
         except Exception as error:
             if is_connection_error(error):
                 raise

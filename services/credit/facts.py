@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.credit.index import Tree, weight
-from shared.database import driver
+from shared.database import Bounded, driver
 
 _CURRENT = """
     SELECT DISTINCT ON (f.account_id, f.family, f.subject) f.account_id, f.family, f.subject, f.revision, f.kind,
@@ -36,7 +36,10 @@ Row = tuple[UUID, str, str, int, str | None, datetime, int | None, str | None, s
 
 
 class State(NamedTuple):
-    """What an event says of a subject: a kind that counts, or None for nothing that does."""
+    """What an event says of a subject: a kind that counts, or None for nothing that does.
+
+    `first` where nothing can have been said of the subject before.
+    """
 
     account_id: UUID
     family: str
@@ -47,6 +50,7 @@ class State(NamedTuple):
     event_type: str
     amount_minor: int | None = None
     currency: str | None = None
+    first: bool = False
 
     @property
     def key(self) -> Key:
@@ -65,20 +69,25 @@ class Current(NamedTuple):
 _NOTHING = Current(0, None, None)
 
 
-async def record(session: AsyncSession, states: Sequence[State], tree: Tree) -> set[UUID]:
+class Newest(Bounded[Key, Current]):
+    """The newest facts this process has written, or found to be missing."""
+
+
+async def record(session: AsyncSession, states: Sequence[State], tree: Tree, newest: Newest) -> set[UUID]:
     """Store what changes of each subject, in order, and return the accounts it changes."""
-    current = await _current(session, states) if states else {}
+    keyed = [(state.key, state) for state in states]
+    current = await _current(session, keyed, newest)
     rows: list[Row] = []
     changes: dict[tuple[UUID, str], list[float]] = defaultdict(lambda: [0, 0.0])
     halves = {kind: indicator.half_life_days for kind, indicator in tree.indicators().items()}
-    for state in states:
-        before = current.get(state.key, _NOTHING)
+    for key, state in keyed:
+        before = current.get(key, _NOTHING)
         if before.kind == state.kind and (state.kind is None or before.occurred_at == state.occurred_at):
             continue
-        current[state.key] = Current(before.revision + 1, state.kind, state.occurred_at)
+        current[key] = Current(before.revision + 1, state.kind, state.occurred_at)
         rows.append(
             (
-                *state.key,
+                *key,
                 before.revision + 1,
                 state.kind,
                 state.occurred_at,
@@ -94,15 +103,20 @@ async def record(session: AsyncSession, states: Sequence[State], tree: Tree) -> 
                 change[0] += sign
                 change[1] += sign * weight(at.astimezone(UTC).date(), halves[kind])
     await _write(session, rows, changes, tree.version)
+    newest.keep(dict.fromkeys([key for key, _ in keyed], _NOTHING) | current)
     return {row[0] for row in rows}
 
 
-async def _current(session: AsyncSession, states: Sequence[State]) -> dict[Key, Current]:
-    keys = sorted({state.key for state in states})
+async def _current(session: AsyncSession, keyed: Sequence[tuple[Key, State]], newest: Newest) -> dict[Key, Current]:
+    keys = {key for key, _ in keyed}
+    current = newest.of(keys)
+    unknown = list(keys - current.keys() - {key for key, state in keyed if state.first})
+    if not unknown:
+        return current
     rows = await (await driver(session)).fetch(
-        _CURRENT, [k[0] for k in keys], [k[1] for k in keys], [k[2] for k in keys]
+        _CURRENT, [k[0] for k in unknown], [k[1] for k in unknown], [k[2] for k in unknown]
     )
-    return {
+    return current | {
         (r["account_id"], r["family"], r["subject"]): Current(r["revision"], r["kind"], r["occurred_at"]) for r in rows
     }
 

@@ -30,7 +30,7 @@ async def on_events(session: AsyncSession, received: Sequence[Received]) -> None
     linked = [one.event for one in received if type(one.event) is OperatorLinked]
     operators = await profiles.link(session, linked, tree) if linked else set()
     states = [state for one in received if (state := state_of(one)) is not None]
-    accounts = await facts.record(session, states, tree)
+    accounts = await facts.record(session, states, tree, kept(session, facts.Newest))
     await profiles.refresh(session, accounts, operators, tree, now)
 
 
@@ -54,20 +54,20 @@ def _deregistered(one: Received, event: OperatorDeregistered) -> State | None:
 
 
 def _trade(one: Received, event: TransactionMatched) -> State | None:
-    if event.trade is None:
+    trade = event.trade
+    if trade is None:
         return None
-    kind = None if event.match == "awaiting_documents" else f"trade.{event.match}"
-    amount = event.trade.goods_minor + event.trade.freight_minor
     return State(
-        event.trade.account_id,
+        trade.account_id,
         "trade",
         str(event.transaction_id),
-        kind,
+        None if event.match == "awaiting_documents" else f"trade.{event.match}",
         event.occurred_at,
         one.id,
         one.type,
-        amount,
+        trade.goods_minor + trade.freight_minor,
         event.currency,
+        first=event.revision == 1,
     )
 
 

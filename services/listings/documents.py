@@ -1,6 +1,5 @@
 """What is known of a transaction: its order, payments and parcels, merged in any order of arrival."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,11 +24,6 @@ class Line(Struct, array_like=True, gc=False):
     quantity: int
     unit_price_minor: int
     freight_minor: int
-
-    @property
-    def total_minor(self) -> int:
-        """Return what the line costs, freight included."""
-        return self.quantity * self.unit_price_minor + self.freight_minor
 
 
 class Order(Struct, array_like=True, gc=False):
@@ -80,18 +74,14 @@ class Documents(Struct, array_like=True, gc=False):
         """Return the order's lines; none while the order is unknown."""
         return self.order.lines if self.order is not None else []
 
-    def times(self) -> Iterable[datetime]:
-        """Yield when each document says that something happened."""
+    def times(self) -> list[datetime]:
+        """Return when each document says that something happened."""
+        stated = [payment.paid_at for payment in self.payments.values()]
         if self.order is not None:
-            yield self.order.placed_at
-        for payment in self.payments.values():
-            yield payment.paid_at
+            stated.append(self.order.placed_at)
         for parcel in self.parcels.values():
-            if parcel.shipped_at is not None:
-                yield parcel.shipped_at
-            if parcel.delivered_at is not None:
-                yield parcel.delivered_at
-        yield from filter(None, (self.cancelled_at, self.returned_at))
+            stated += [at for at in (parcel.shipped_at, parcel.delivered_at) if at is not None]
+        return stated + [at for at in (self.cancelled_at, self.returned_at) if at is not None]
 
     def add(self, event: Any) -> None:
         """Merge one document; the same reference sent again replaces what it said before."""

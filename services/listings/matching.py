@@ -42,30 +42,37 @@ def classify(documents: Documents, tolerances: Tolerances) -> Match:
 
 def decided_at(documents: Documents, match: MatchClass) -> datetime:
     """Return the time of the last document a class rests on; one that changes nothing does not move it."""
-    order, payments = documents.order, documents.payments.values()
-    stated = [*([order.placed_at] if order is not None else []), *(payment.paid_at for payment in payments)]
-    if match in {"payment_without_lines", "amount_mismatch"}:
-        return max(stated)
+    if match not in {"payment_without_lines", "amount_mismatch", "matched"}:
+        return max(documents.times())
+    stated = [payment.paid_at for payment in documents.payments.values()]
+    if documents.order is not None:
+        stated.append(documents.order.placed_at)
     if match == "matched":
         parcels = documents.parcels.values()
-        waybill = min(at for p in parcels for at in (p.shipped_at, p.delivered_at) if at is not None)
-        return max(*stated, waybill)
-    return max(documents.times())
+        stated.append(min([at for p in parcels for at in (p.shipped_at, p.delivered_at) if at is not None]))
+    return max(stated)
 
 
 def due_minor(documents: Documents) -> int:
     """Return what the lines and their freight cost, in minor units of the order's currency."""
-    return sum(line.total_minor for line in documents.lines)
+    total = 0
+    for line in documents.lines:
+        total += line.quantity * line.unit_price_minor + line.freight_minor
+    return total
 
 
 def paid_minor(documents: Documents) -> int:
     """Return what was paid, in minor units."""
-    return sum(payment.amount_minor for payment in documents.payments.values())
+    total = 0
+    for payment in documents.payments.values():
+        total += payment.amount_minor
+    return total
 
 
 def _amounts(documents: Documents, order: Order, tolerances: Tolerances) -> list[str]:
-    if any(payment.currency != order.currency for payment in documents.payments.values()):
-        return ["currency_differs"]
+    for payment in documents.payments.values():
+        if payment.currency != order.currency:
+            return ["currency_differs"]
     difference = paid_minor(documents) - due_minor(documents)
     if abs(difference) > tolerances.amount_units * minor_units(order.currency):
         return ["overpaid" if difference > 0 else "underpaid"]
@@ -82,7 +89,7 @@ def _times(documents: Documents) -> list[str]:
             continue
         if parcel.shipped_at is not None and parcel.delivered_at < parcel.shipped_at:
             reasons.append("delivered_before_shipped")
-    return sorted(set(reasons))
+    return sorted(set(reasons)) if reasons else reasons
 
 
 def _missing(documents: Documents) -> list[str]:
@@ -101,13 +108,16 @@ def _missing(documents: Documents) -> list[str]:
 def _parties(documents: Documents) -> list[str]:
     if documents.order is None:
         return []
-    buyer = documents.order.buyer_ref
+    known = (None, documents.order.buyer_ref)
     reasons = []
-    if any(p.payer_ref not in (None, buyer) for p in documents.payments.values()):
-        reasons.append("payer_differs")
-    parcels = documents.parcels.values()
-    if any(ref not in (None, buyer) for p in parcels for ref in (p.consignee_ref, p.delivered_consignee_ref)):
-        reasons.append("consignee_differs")
+    for payment in documents.payments.values():
+        if payment.payer_ref not in known:
+            reasons.append("payer_differs")
+            break
+    for parcel in documents.parcels.values():
+        if parcel.consignee_ref not in known or parcel.delivered_consignee_ref not in known:
+            reasons.append("consignee_differs")
+            break
     return reasons
 
 

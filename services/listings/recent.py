@@ -1,8 +1,10 @@
 """Transactions of the last batches, kept so that the next document need not read them back."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from itertools import islice
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from services.listings.documents import Documents
 from services.listings.matching import Match
@@ -10,9 +12,8 @@ from services.listings.matching import Match
 MOST_KEPT = 20_000
 
 
-@dataclass
-class Known:
-    """A transaction in hand: what was stored, and what a batch adds."""
+class Known(Struct, gc=False):
+    """A transaction in hand: what was stored, and what a batch adds. Amounts are in minor units."""
 
     id: UUID
     platform_id: str
@@ -20,6 +21,8 @@ class Known:
     documents: Documents
     revision: int = 0
     match: Match = field(default_factory=lambda: Match("awaiting_documents", []))
+    due_minor: int = 0
+    paid_minor: int = 0
 
 
 class Recent:
@@ -40,7 +43,7 @@ class Recent:
         """Keep transactions as they were stored; the oldest make room."""
         for transaction in known:
             self._kept[transaction.id] = transaction
-        for identifier in list(self._kept)[: max(0, len(self._kept) - self._most)]:
+        for identifier in list(islice(self._kept, max(0, len(self._kept) - self._most))):
             del self._kept[identifier]
 
     def forget(self) -> None:

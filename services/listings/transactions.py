@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.listings import reviews
-from services.listings.documents import Documents, Line, Payment
+from services.listings.documents import Documents, Line, Order, Payment
 from services.listings.matching import Match, Tolerances, classify, decided_at, due_minor, paid_minor
 from services.listings.recent import Known, Recent
 from shared.consumer import Received
@@ -22,8 +22,10 @@ from shared.events.listings import (
     TransactionRecorded,
 )
 from shared.events.platform import ReviewPosted, ReviewRemoved
-from shared.identifiers import account_id, transaction_id
+from shared.identifiers import account_id, platform_of, transaction_id
 from shared.messaging import publish
+
+D = TypeVar("D")
 
 _REVIEWS = frozenset({ReviewPosted, ReviewRemoved})
 
@@ -58,8 +60,7 @@ async def record(session: AsyncSession, received: Sequence[Received], tolerances
     """
     by_transaction: dict[UUID, list[Received]] = defaultdict(list)
     for one in received:
-        platform_id = one.source.removeprefix("/platforms/")
-        by_transaction[transaction_id(platform_id, one.event.order_ref)].append(one)
+        by_transaction[transaction_id(platform_of(one.source), one.event.order_ref)].append(one)
     known = recent.take(by_transaction)
     known |= await _load(session, {i: ones for i, ones in by_transaction.items() if i not in known})
     posted = [one for one in received if type(one.event) in _REVIEWS]
@@ -90,7 +91,7 @@ async def _load(session: AsyncSession, wanted: dict[UUID, list[Received]]) -> di
         row = stored.get(identifier)
         known[identifier] = Known(
             identifier,
-            first.source.removeprefix("/platforms/"),
+            platform_of(first.source),
             first.event.order_ref,
             _unpack(row["documents"]) if row else Documents(),
             row["revision"] if row else 0,
@@ -108,6 +109,8 @@ def _merge(transaction: Known, received: Sequence[Received], tolerances: Toleran
         changed = True
     if changed:
         transaction.match = classify(transaction.documents, tolerances)
+        transaction.due_minor = due_minor(transaction.documents)
+        transaction.paid_minor = paid_minor(transaction.documents)
         transaction.revision += 1
     return changed
 
@@ -133,13 +136,13 @@ def _row(transaction: Known) -> tuple[object, ...]:
         transaction.match.match,
         ",".join(transaction.match.reasons),
         currency(documents),
-        due_minor(documents),
-        paid_minor(documents),
+        transaction.due_minor,
+        transaction.paid_minor,
         documents.order is not None,
         len(documents.lines),
         len(documents.payments),
-        sum(parcel.shipped_at is not None for parcel in parcels),
-        sum(parcel.delivered_at is not None for parcel in parcels),
+        sum([parcel.shipped_at is not None for parcel in parcels]),
+        sum([parcel.delivered_at is not None for parcel in parcels]),
     )
 
 
@@ -152,21 +155,27 @@ def currency(documents: Documents) -> str:
 
 def trades(platform_id: str, lines: Sequence[Line]) -> list[Trade]:
     """Return what each operator sold, in the order of their first lines."""
-    by_operator: dict[str, list[Line]] = defaultdict(list)
+    by_operator: dict[str, list[Line]] = {}
     for line in lines:
-        by_operator[line.operator_ref].append(line)
-    return [
-        Trade(
-            account_id=account_id(platform_id, operator_ref),
-            operator_ref=operator_ref,
-            goods_minor=sum(line.quantity * line.unit_price_minor for line in own),
-            freight_minor=sum(line.freight_minor for line in own),
-            lines=len(own),
-            quantity=sum(line.quantity for line in own),
-            listing_refs=[line.listing_ref for line in own],
-        )
-        for operator_ref, own in by_operator.items()
-    ]
+        by_operator.setdefault(line.operator_ref, []).append(line)
+    return [_trade(platform_id, operator_ref, own) for operator_ref, own in by_operator.items()]
+
+
+def _trade(platform_id: str, operator_ref: str, lines: Sequence[Line]) -> Trade:
+    goods_minor = freight_minor = quantity = 0
+    for line in lines:
+        goods_minor += line.quantity * line.unit_price_minor
+        freight_minor += line.freight_minor
+        quantity += line.quantity
+    return Trade(
+        account_id=account_id(platform_id, operator_ref),
+        operator_ref=operator_ref,
+        goods_minor=goods_minor,
+        freight_minor=freight_minor,
+        lines=len(lines),
+        quantity=quantity,
+        listing_refs=[line.listing_ref for line in lines],
+    )
 
 
 def events_of(transaction: Known) -> list[TransactionEvent]:
@@ -184,15 +193,15 @@ def events_of(transaction: Known) -> list[TransactionEvent]:
 def _payer(payments: Sequence[Payment], buyer_ref: str | None) -> str | None:
     """Return who paid: somebody else than the buyer, where one payment was theirs."""
     known = [payment.payer_ref for payment in payments if payment.payer_ref is not None]
-    return next((payer for payer in known if payer != buyer_ref), known[0] if known else None)
+    for payer in known:
+        if payer != buyer_ref:
+            return payer
+    return known[0] if known else None
 
 
 def _state(transaction: Known) -> dict[str, Any]:  # keyword arguments of the event's own fields
     documents = transaction.documents
-    order = documents.order
-    # By reference, because what comes first in a dict is what arrived first.
-    payments = [payment for _, payment in sorted(documents.payments.items())]
-    parcels = [parcel for _, parcel in sorted(documents.parcels.items())]
+    payments, parcels = _by_reference(documents.payments), _by_reference(documents.parcels)
     return {
         "occurred_at": decided_at(documents, transaction.match.match),
         "transaction_id": transaction.id,
@@ -202,22 +211,35 @@ def _state(transaction: Known) -> dict[str, Any]:  # keyword arguments of the ev
         "match": transaction.match.match,
         "reasons": transaction.match.reasons,
         "currency": currency(documents),
-        "mode": order.mode if order else "B2C",
-        "buyer_ref": order.buyer_ref if order else None,
-        "device_ref": order.device_ref if order else None,
-        "address_ref": order.address_ref if order else None,
-        "ip_ref": order.ip_ref if order else None,
-        "payer_ref": _payer(payments, order.buyer_ref if order else None),
-        "paid_minor": paid_minor(documents),
-        "due_minor": due_minor(documents),
+        **(_ordered(documents.order) if documents.order is not None else {}),
+        "payer_ref": _payer(payments, documents.order.buyer_ref if documents.order is not None else None),
+        "paid_minor": transaction.paid_minor,
+        "due_minor": transaction.due_minor,
         "payments": len(payments),
         "parcels": len(parcels),
         "weight_g": parcels[0].weight_g if parcels else None,
         "courier": parcels[0].courier if parcels else None,
-        "placed_at": order.placed_at if order else None,
-        "paid_at": min((p.paid_at for p in payments), default=None),
-        "shipped_at": min((p.shipped_at for p in parcels if p.shipped_at), default=None),
-        "delivered_at": max((p.delivered_at for p in parcels if p.delivered_at), default=None),
+        "paid_at": min([p.paid_at for p in payments], default=None),
+        "shipped_at": min([p.shipped_at for p in parcels if p.shipped_at], default=None),
+        "delivered_at": max([p.delivered_at for p in parcels if p.delivered_at], default=None),
         "cancelled": documents.cancelled_at is not None,
         "returned": documents.returned_at is not None,
     }
+
+
+def _ordered(order: Order) -> dict[str, Any]:
+    return {
+        "mode": order.mode,
+        "buyer_ref": order.buyer_ref,
+        "device_ref": order.device_ref,
+        "address_ref": order.address_ref,
+        "ip_ref": order.ip_ref,
+        "placed_at": order.placed_at,
+    }
+
+
+def _by_reference(documents: dict[str, D]) -> list[D]:
+    """Return documents by reference, because what comes first in a dict is what arrived first."""
+    if len(documents) < 2:
+        return list(documents.values())
+    return [document for _, document in sorted(documents.items())]

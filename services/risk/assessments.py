@@ -1,9 +1,8 @@
 """Every transaction gets an assessment: features of its day, the rules it hits, a score."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +13,7 @@ from services.risk.day_store import Days
 from services.risk.day_store import Key as DayKey
 from services.risk.days import Day
 from services.risk.rules import Compiled, Hit, evaluate
-from shared.database import driver
+from shared.database import Bounded, driver
 from shared.events.listings import TransactionEvent
 
 _KNOWN = """
@@ -30,48 +29,46 @@ _STORE = """
 
 Key = tuple[UUID, int]
 
+_NO_DAY = Day()
 
-@dataclass
-class Known:
+
+class Known(NamedTuple):
     """What an earlier assessment left: whose it was, and which rules it hit."""
 
-    account_id: UUID | None = None
-    hits: Sequence[str] = ()
+    account_id: UUID | None
+    hits: Sequence[str]
 
 
-@dataclass
-class Columns:
-    """Features of a batch, by column."""
+Newest = Mapping[Key, tuple[TransactionEvent, list[Hit]]]
 
-    values: dict[str, list[Any]] = field(default_factory=dict)
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Append one row."""
-        for name, value in row.items():
-            self.values.setdefault(name, []).append(value)
+class Earlier(Bounded[Key, Known]):
+    """What this process last assessed."""
 
 
 async def assess(
-    session: AsyncSession, events: Sequence[TransactionEvent], rules: Sequence[Compiled], kept: Days
+    session: AsyncSession, events: Sequence[TransactionEvent], rules: Sequence[Compiled], kept: Days, earlier: Earlier
 ) -> None:
     """Score a batch of transactions in order; store assessments, raise and withdraw alerts."""
-    known = await _known(session, events)
-    days = await kept.take(session, {key for e in events if (key := day_key(e)) is not None})
-    columns = Columns()
+    known = await _known(session, events, earlier)
+    keys = [day_key(event) for event in events]
+    days = await kept.take(session, {key for key in keys if key is not None})
+    counted: dict[Key, UUID] = {key: one.account_id for key, one in known.items() if one.account_id is not None}
     touched: dict[DayKey, Day] = {}
-    for event in events:
-        columns.add(_features(event, known, days, touched))
-    found = evaluate(rules, "transactions", columns.values)
+    rows = [_features(event, key, counted, days, touched) for event, key in zip(events, keys, strict=True)]
+    found = evaluate(rules, "transactions", rows)
     await kept.store(session, touched)
     newest: dict[Key, tuple[TransactionEvent, list[Hit]]] = {}
     raised: list[Raised] = []
     for event, hits in zip(events, found, strict=True):
         newest[event.transaction_id, event.part] = (event, hits)
-        raised.extend(_lasting(event, hits))
-    raised.extend(one for event, hits in newest.values() for one in _of_transaction(event, hits))
+        raised += [_raised(event, hit) for hit in hits if hit.rule.scope != "transaction"]
+    for event, hits in newest.values():
+        raised += [_raised(event, hit) for hit in hits if hit.rule.scope == "transaction"]
     await _store(session, newest)
     await alerts.raise_alerts(session, raised)
     await _withdraw(session, newest, known)
+    earlier.keep({key: Known(_account(event), _codes(hits)) for key, (event, hits) in newest.items()})
 
 
 def day_key(event: TransactionEvent) -> DayKey | None:
@@ -81,32 +78,29 @@ def day_key(event: TransactionEvent) -> DayKey | None:
     return event.trade.account_id, event.placed_at.date()
 
 
-async def _known(session: AsyncSession, events: Sequence[TransactionEvent]) -> dict[Key, Known]:
+async def _known(session: AsyncSession, events: Sequence[TransactionEvent], earlier: Earlier) -> dict[Key, Known]:
     """Return earlier assessments; a first revision cannot have one."""
-    again = list({e.transaction_id for e in events if e.revision > 1})
-    rows = await (await driver(session)).fetch(_KNOWN, again) if again else []
-    return {(r["transaction_id"], r["part"]): Known(r["account_id"], r["hits"]) for r in rows}
+    again = {(e.transaction_id, e.part) for e in events if e.revision > 1}
+    known = earlier.of(again)
+    unknown = list({transaction_id for transaction_id, _ in again - known.keys()})
+    rows = await (await driver(session)).fetch(_KNOWN, unknown) if unknown else []
+    return known | {(r["transaction_id"], r["part"]): Known(r["account_id"], r["hits"]) for r in rows}
 
 
 def _features(
     event: TransactionEvent,
-    known: dict[Key, Known],
-    days: dict[DayKey, Day],
+    key: DayKey | None,
+    counted: dict[Key, UUID],
+    days: Mapping[DayKey, Day],
     touched: dict[DayKey, Day],
 ) -> dict[str, Any]:
-    key = day_key(event)
-    day = days[key] if key is not None else Day()
-    before = known.get((event.transaction_id, event.part))
-    if key is not None and event.trade is not None and event.placed_at is not None:
-        if before is None or before.account_id is None:
-            day.add_order(
-                event.placed_at,
-                event.trade.goods_minor,
-                event.buyer_ref,
-                (event.device_ref, event.address_ref),
-            )
-            touched[key] = day
-        known[event.transaction_id, event.part] = Known(event.trade.account_id, before.hits if before else ())
+    day = days[key] if key is not None else _NO_DAY
+    trade, placed_at = event.trade, event.placed_at
+    goods_minor = trade.goods_minor if trade is not None else 0
+    if key is not None and placed_at is not None and (event.transaction_id, event.part) not in counted:
+        day.add_order(placed_at, goods_minor, event.buyer_ref, (event.device_ref, event.address_ref))
+        touched[key] = day
+        counted[event.transaction_id, event.part] = key[0]
     return {
         "match": event.match,
         "currency": event.currency,
@@ -114,16 +108,16 @@ def _features(
         "due_minor": event.due_minor,
         "paid_minor": event.paid_minor,
         "amount_gap_minor": abs(event.paid_minor - event.due_minor),
-        "goods_minor": event.trade.goods_minor if event.trade is not None else 0,
+        "goods_minor": goods_minor,
         "payments": event.payments,
         "parcels": event.parcels,
         "weight_g": event.weight_g,
         "payer_differs": event.payer_ref not in (None, event.buyer_ref),
-        "payment_delay_h": _hours(event.placed_at, event.paid_at),
+        "payment_delay_h": _hours(placed_at, event.paid_at),
         "delivery_h": _hours(event.shipped_at, event.delivered_at),
         "cancelled": event.cancelled,
         "orders_day": day.orders,
-        "orders_hour": day.orders_in_hour(event.placed_at) if event.placed_at is not None else 0,
+        "orders_hour": day.orders_in_hour(placed_at) if placed_at is not None else 0,
         "buyer_orders_day": day.orders_of(event.buyer_ref),
         "device_buyers_day": day.buyers_on_device(event.device_ref),
         "address_buyers_day": day.buyers_at_address(event.address_ref),
@@ -134,13 +128,12 @@ def _hours(start: datetime | None, end: datetime | None) -> float | None:
     return (end - start).total_seconds() / 3600 if start is not None and end is not None else None
 
 
-def _lasting(event: TransactionEvent, hits: Sequence[Hit]) -> list[Raised]:
-    """Return alerts about a day: what a day has shown, no later document takes back."""
-    return [_raised(event, hit) for hit in hits if hit.rule.scope != "transaction"]
+def _account(event: TransactionEvent) -> UUID | None:
+    return event.trade.account_id if event.trade is not None else None
 
 
-def _of_transaction(event: TransactionEvent, hits: Sequence[Hit]) -> list[Raised]:
-    return [_raised(event, hit) for hit in hits if hit.rule.scope == "transaction"]
+def _codes(hits: Sequence[Hit]) -> list[str]:
+    return [hit.rule.code for hit in hits]
 
 
 def _raised(event: TransactionEvent, hit: Hit) -> Raised:
@@ -155,23 +148,23 @@ def _subject(event: TransactionEvent, scope: str) -> Subject:
         "device_day": event.device_ref,
         "address_day": event.address_ref,
     }
-    account = event.trade.account_id if event.trade is not None else None
+    account = _account(event)
     if scope == "transaction":
         return Subject(event.platform_id, account, event.transaction_id, event.order_ref, at, str(event.transaction_id))
     return Subject(event.platform_id, account, None, None, at, f"{at.date()}/{keys.get(scope) or ''}")
 
 
-async def _store(session: AsyncSession, newest: Mapping[Key, tuple[TransactionEvent, Sequence[Hit]]]) -> None:
+async def _store(session: AsyncSession, newest: Newest) -> None:
     rows = [
         (
             transaction_id,
             part,
             event.platform_id,
             event.order_ref,
-            event.trade.account_id if event.trade is not None else None,
+            _account(event),
             event.revision,
-            min(100.0, sum(hit.rule.points for hit in hits)),
-            ",".join(hit.rule.code for hit in hits),
+            min(100.0, sum([hit.rule.points for hit in hits])),
+            ",".join(_codes(hits)),
         )
         for (transaction_id, part), (event, hits) in newest.items()
     ]
@@ -179,25 +172,20 @@ async def _store(session: AsyncSession, newest: Mapping[Key, tuple[TransactionEv
     await (await driver(session)).execute(_STORE, *map(list, columns))
 
 
-async def _withdraw(
-    session: AsyncSession,
-    newest: Mapping[Key, tuple[TransactionEvent, Sequence[Hit]]],
-    known: Mapping[Key, Known],
-) -> None:
+async def _withdraw(session: AsyncSession, newest: Newest, known: Mapping[Key, Known]) -> None:
     """Withdraw what earlier revisions hit and the newest does not, for rules about one transaction."""
     cleared: list[UUID] = []
     at: datetime | None = None
     for key, (event, hits) in newest.items():
         before = known.get(key)
-        hit_before = set(before.hits) if before is not None else set()
-        gone = hit_before - {hit.rule.code for hit in hits}
-        subject = _subject(event, "transaction")
-        cleared.extend(alerts.alert_id(code, subject) for code in gone)
+        if before is None or not before.hits:
+            continue
+        subject, hit_before = _subject(event, "transaction"), set(before.hits)
+        cleared.extend(alerts.alert_id(code, subject) for code in hit_before.difference(_codes(hits)))
         # An alert raised before the order was known names the platform instead of the operator: it is over now,
         # whether the rule still holds, and then has an alert with the operator, or does not.
         if subject.account_id is not None:
             cleared.extend(alerts.alert_id(code, subject._replace(account_id=None)) for code in hit_before)
-        if hit_before:
-            at = event.occurred_at
+        at = event.occurred_at
     if at is not None:
         await alerts.withdraw(session, cleared, at=at)

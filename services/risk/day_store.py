@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import date
+from itertools import islice
 from uuid import UUID
 
 import msgspec
@@ -53,7 +54,7 @@ class Days:
 
     async def store(self, session: AsyncSession, days: Mapping[Key, Day]) -> None:
         """Write changed days, in the caller's transaction. Raises StaleDay, once, where what was kept was wrong."""
-        items = sorted(days.items(), key=lambda item: item[0])
+        items = sorted(days.items(), key=lambda item: (item[0][0].int, item[0][1]))
         self._kept |= self._taken
         if not items:
             return
@@ -66,12 +67,12 @@ class Days:
             raise StaleDay("a day was counted by somebody else, or its last batch was rolled back")
         for (key, day), version in zip(items, versions, strict=True):
             self._kept[key] = (day, version)
-        for key in list(self._kept)[: max(0, len(self._kept) - self._most)]:
+        for key in list(islice(self._kept, max(0, len(self._kept) - self._most))):
             del self._kept[key]
 
 
 async def _load(session: AsyncSession, keys: Collection[Key]) -> dict[Key, tuple[Day, int]]:
-    wanted = sorted(keys)
+    wanted = list(keys)
     days = {key: (Day(), 0) for key in wanted}
     if wanted:
         rows = await (await driver(session)).fetch(_LOAD, [a for a, _ in wanted], [d for _, d in wanted])

@@ -27,7 +27,8 @@ from shared.events.listings import (
 async def on_transactions(session: AsyncSession, received: Sequence[Received]) -> None:
     """Assess transactions."""
     active = await kept(session, RuleBook).active(session, stream="transactions", on=utc_now().date())
-    await assessments.assess(session, [one.event for one in received], active, kept(session, Days))
+    events = [one.event for one in received]
+    await assessments.assess(session, events, active, kept(session, Days), kept(session, assessments.Earlier))
 
 
 async def on_reviews(session: AsyncSession, received: Sequence[Received]) -> None:

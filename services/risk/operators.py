@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import alerts
 from services.risk.alerts import Raised, Subject
-from services.risk.assessments import Columns
 from services.risk.models import Operator
 from services.risk.rules import Compiled, evaluate
 from shared.events.identity import (
@@ -30,12 +29,10 @@ _VERDICTS: dict[type[Any], str] = {
 
 async def watch(session: AsyncSession, events: Sequence[Checked], rules: Sequence[Compiled]) -> None:
     """Remember what identity found and raise what the rules find in it."""
-    columns = Columns()
     for event in events:
-        columns.add(_features(event))
         await _remember(session, event)
     raised: list[Raised] = []
-    for event, hits in zip(events, evaluate(rules, "operators", columns.values), strict=True):
+    for event, hits in zip(events, evaluate(rules, "operators", [*map(_features, events)]), strict=True):
         subject = Subject(event.platform_id, event.account_id, None, None, event.occurred_at, "operator")
         raised.extend(Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits)
     await alerts.raise_alerts(session, raised)

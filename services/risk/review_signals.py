@@ -6,7 +6,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import alerts
 from services.risk.alerts import Raised, Subject
-from services.risk.assessments import Columns
 from services.risk.day_store import Days
 from services.risk.rules import Compiled, evaluate
 from shared.events.listings import ReviewRecorded
@@ -18,11 +17,11 @@ async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], rules: 
     if not known:
         return
     days = await kept.take(session, {key for _, key in known})
-    columns = Columns()
+    rows = []
     for event, key in known:
         day = days[key]
         day.add_review(event.rating, event.text_hash)
-        columns.add(
+        rows.append(
             {
                 "rating": event.rating,
                 "text_length": event.text_length,
@@ -31,7 +30,7 @@ async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], rules: 
                 "reviews_day": day.reviews,
             }
         )
-    found = evaluate(rules, "reviews", columns.values)
+    found = evaluate(rules, "reviews", rows)
     await kept.store(session, days)
     raised = []
     for (event, (account, day_of)), hits in zip(known, found, strict=True):

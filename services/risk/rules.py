@@ -104,27 +104,27 @@ async def active(session: AsyncSession, *, stream: str, on: date) -> list[Compil
     return [compile_rule(r) for r in newest.values() if r.valid_to is None or on < r.valid_to]
 
 
-def evaluate(rules: Sequence[Compiled], stream: str, columns: Mapping[str, Sequence[Any]]) -> list[list[Hit]]:
-    """Return, for each row, the rules that hold; a comparison with what is unknown does not hold.
+def evaluate(rules: Sequence[Compiled], stream: str, rows: Sequence[Mapping[str, Any]]) -> list[list[Hit]]:
+    """Return, for each row of features, the rules that hold; a comparison with what is unknown does not hold.
 
     At most 64 rules of one stream can be in force.
     """
-    schema = {name: feature.kind for name, feature in STREAMS[stream].items()}
-    frame = pl.DataFrame(dict(columns), schema=schema)
-    hits: list[list[Hit]] = [[] for _ in range(frame.height)]
+    hits: list[list[Hit]] = [[] for _ in rows]
     if not rules:
         return hits
+    columns = {name: [row[name] for row in rows] for name in STREAMS[stream]}
+    frame = pl.DataFrame(columns, schema={name: feature.kind for name, feature in STREAMS[stream].items()})
     # One column with a bit for each rule: asking for a column a rule costs more than the rules.
     bits = [rule.expression.fill_null(value=False).cast(pl.UInt64) * (1 << i) for i, rule in enumerate(rules)]
     verdicts = frame.select(pl.sum_horizontal(bits)).to_series().to_numpy()
-    for row in np.flatnonzero(verdicts).tolist():
-        verdict = int(verdicts[row])
-        hits[row] = [_hit(rule, columns, row) for i, rule in enumerate(rules) if verdict >> i & 1]
+    for at in np.flatnonzero(verdicts).tolist():
+        verdict = int(verdicts[at])
+        hits[at] = [_hit(rule, rows[at]) for i, rule in enumerate(rules) if verdict >> i & 1]
     return hits
 
 
-def _hit(rule: Compiled, columns: Mapping[str, Sequence[Any]], row: int) -> Hit:
-    return Hit(rule, {name: _number(columns[name][row]) for name in rule.features})
+def _hit(rule: Compiled, row: Mapping[str, Any]) -> Hit:
+    return Hit(rule, {name: _number(row[name]) for name in rule.features})
 
 
 def _number(value: object) -> float:

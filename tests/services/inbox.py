@@ -46,8 +46,11 @@ class Seeker:
 
 def received(event: Any, *, source: str = "/services/test", time: datetime | None = None) -> Received:
     """Return an event as its handler gets it."""
-    stated = time.isoformat() if time is not None else ""
-    return Received(event, str(new_id()), event.type, source, "test", 0, 0, -1, None, stated)
+    attributes = {"ce_id": str(new_id()), "ce_type": event.type, "ce_source": source}
+    if time is not None:
+        attributes["ce_time"] = time.isoformat()
+    headers = {name: text.encode() for name, text in attributes.items()}
+    return Received(event, headers, TopicPartition("test", 0), 0)
 
 
 async def handle(service: Service, events: Iterable[Received | Event]) -> None:

@@ -28,8 +28,8 @@ def seeded() -> dict[str, Rule]:
 
 def hits(one: Rule, *rows: dict[str, object]) -> list[bool]:
     """Tell of each row whether a rule holds; features that a row does not state are unknown."""
-    columns = {name: [row.get(name) for row in rows] for name in STREAMS[one.stream]}
-    return [bool(found) for found in evaluate([compile_rule(one)], one.stream, columns)]
+    stated = [dict.fromkeys(STREAMS[one.stream]) | row for row in rows]
+    return [bool(found) for found in evaluate([compile_rule(one)], one.stream, stated)]
 
 
 class TestCompileRule:
@@ -64,11 +64,10 @@ class TestCompileRule:
 class TestEvaluate:
     def test_gives_the_values_behind_a_hit(self) -> None:
         compiled = compile_rule(rule("due_minor > 5 AND payer_differs"))
-        columns = {name: [None, None] for name in STREAMS["transactions"]}
+        unknown = dict.fromkeys(STREAMS["transactions"])
+        large, small = ({**unknown, "due_minor": due, "payer_differs": True} for due in (9, 1))
 
-        first, second = evaluate(
-            [compiled], "transactions", {**columns, "due_minor": [9, 1], "payer_differs": [True, True]}
-        )
+        first, second = evaluate([compiled], "transactions", [large, small])
 
         assert [(hit.rule.code, hit.values) for hit in first] == [("rule", {"due_minor": 9.0, "payer_differs": 1.0})]
         assert second == []
@@ -77,10 +76,8 @@ class TestEvaluate:
         assert hits(rule("weight_g < 20"), {"weight_g": None}, {"weight_g": 19}) == [False, True]
 
     def test_of_no_rules_and_of_no_rows_is_empty(self) -> None:
-        columns: dict[str, list[object]] = {name: [] for name in STREAMS["transactions"]}
-
-        assert evaluate([], "transactions", columns) == []
-        assert evaluate([compile_rule(rule("payer_differs"))], "transactions", columns) == []
+        assert evaluate([], "transactions", []) == []
+        assert evaluate([compile_rule(rule("payer_differs"))], "transactions", []) == []
 
 
 # What just makes each seeded rule hold, and what just does not.
