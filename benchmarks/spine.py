@@ -25,7 +25,8 @@ PORTS = Ports(9500)
 # How much is made ready for each second of a run that sends as fast as it is answered.
 UNPACED_EVENTS_PER_S = 6_000.0
 PROBES_PER_S = 20
-_POLL_SECONDS = 0.01
+# A probe is seen up to so much later than it was there; looking more often would be load of its own.
+_POLL_SECONDS = 0.025
 _LOOKED_FOR_AT_ONCE = 60
 _SETTLE_SECONDS = 120.0
 

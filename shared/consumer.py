@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from shared import quarantine, stream_positions
 from shared.clock import utc_now, wait
 from shared.database import Sessions, forget, is_connection_error, transaction
 from shared.fetching import Record, read_as_they_are
+from shared.identifiers import platform_of
 from shared.messaging import position
 from shared.settings import ANYONE, Member
 
@@ -36,7 +38,7 @@ Records = Mapping[TopicPartition, Sequence[Record]]
 MAX_MESSAGE_BYTES = 1_000_000
 COMMIT_SECONDS = 1.0
 POLL_MS = 200
-FULL_BATCH = 1_000
+FULL_BATCH = 2_000
 PAUSE_PER_BATCH = 1.0
 MOST_PAUSE_SECONDS = 0.1
 STOP_AFTER_QUARANTINED_IN_A_ROW = 500
@@ -67,10 +69,20 @@ class Received(msgspec.Struct, frozen=True, gc=False):
         return _text(self.headers, "ce_source")
 
     @property
+    def platform_id(self) -> str:
+        """Return the platform that says so: its source is `/platforms/<platform_id>`."""
+        return _platform(self.headers.get("ce_source") or b"")
+
+    @property
     def time(self) -> datetime:
         """Return the event's CloudEvents time; the present where its sender stated none."""
         stated = _text(self.headers, "ce_time")
         return datetime.fromisoformat(stated) if stated else utc_now()
+
+
+@lru_cache(maxsize=4_096)
+def _platform(source: bytes) -> str:
+    return platform_of(source.decode("utf-8", "replace"))
 
 
 def _text(headers: Headers, name: str) -> str:
@@ -111,7 +123,7 @@ class Consumer:
         known_types: Mapping[str, type[Any]],
         topics: Collection[str] = (),
         pattern: str | None = None,
-        max_records: int = 2_000,
+        max_records: int = 4_000,
         least_pause: float = 0.0,
         member: Member = ANYONE,
     ) -> None:

@@ -1,12 +1,12 @@
 """Engines, sessions and the conventions every service's tables follow."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import asyncpg
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 EVERY_PLATFORM = "*"
@@ -49,7 +49,8 @@ def make_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
+        # A ping is three round trips a transaction; one that fails is tried again or answered 503 all the same.
+        pool_pre_ping=False,
         connect_args={
             "timeout": 5,
             "command_timeout": 60,
@@ -115,7 +116,8 @@ async def transaction(sessions: Sessions, platform: str = EVERY_PLATFORM) -> Asy
 
 async def see_platform(session: AsyncSession, platform: str) -> None:
     """Set whose rows this transaction sees; without it row-level security shows none."""
-    await session.execute(text("SELECT set_config('crosswatch.platform', :p, true)"), {"p": platform})
+    connection = await session.connection()
+    await connection.exec_driver_sql("SELECT set_config('crosswatch.platform', $1, true)", (platform,))
 
 
 async def driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
@@ -127,6 +129,29 @@ async def driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
     raw = (await connection.get_raw_connection()).driver_connection
     assert isinstance(raw, asyncpg.Connection)
     return raw
+
+
+def text_array(items: Sequence[str]) -> str:
+    """Return texts as PostgreSQL writes `text[]`, for a parameter `$1::text::text[]`.
+
+    The driver asks of each element of an array whether it is an array itself, which costs several times as much.
+    No text in PostgreSQL holds U+0000, so it can stand between them. Raises ValueError where one does.
+    """
+    joined = "\0".join(items)
+    if joined.count("\0") != max(0, len(items) - 1):
+        raise ValueError("a text with U+0000 cannot be stored")
+    escaped = joined.replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
+    return f'{{"{escaped}"}}' if items else "{}"
+
+
+def number_array(items: Sequence[float]) -> str:
+    """Return finite numbers or truths as PostgreSQL writes an array of them, for `$1::text::int[]` and the like."""
+    return f"{{{repr(list(items))[1:-1]}}}"
+
+
+def columns(rows: Iterable[Sequence[Any]], *forms: Callable[[Sequence[Any]], object]) -> list[object]:
+    """Return rows by column, each in the form its parameter takes: `list`, `text_array` or `number_array`."""
+    return [form(column) for form, column in zip(forms, zip(*rows, strict=True), strict=True)]
 
 
 def is_connection_error(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.events.platform import PlatformEvent, Ref, Zoned
 from shared.ingest_faults import Fault, fault_of, hidden_in, unstorable
-from shared.ingest_store import Item, store
+from shared.ingest_store import HASH_BYTES, Item, store
 
 MAX_EVENTS = 1_000
 MAX_EVENT_BYTES = 900_000
@@ -69,11 +69,16 @@ class Ingest:
         self._decode = msgspec.json.Decoder(_envelopes(subjects)).decode
         self._peek = msgspec.json.Decoder(_Peek).decode
 
-    async def accept(self, session: AsyncSession, platform_id: str, raws: Sequence[bytes]) -> Answer:
-        """Store what is new of a platform's events, in the caller's transaction, and say what became of each."""
+    async def accept(
+        self, session: AsyncSession, platform_id: str, raws: Sequence[bytes], *, as_new: bool = False
+    ) -> Answer:
+        """Store what is new of a platform's events, in the caller's transaction, and say what became of each.
+
+        With `as_new`, raises IdKnown where an id is not new: cheaper while senders repeat nothing.
+        """
         answer = Answer()
         items = self.read(platform_id, raws, answer.rejected)
-        stored = await store(session, self.topic, platform_id, items, len(answer.rejected))
+        stored = await store(session, self.topic, platform_id, items, len(answer.rejected), as_new=as_new)
         answer.accepted = stored.accepted
         answer.duplicate = stored.duplicate
         answer.rejected.extend(
@@ -104,23 +109,25 @@ class Ingest:
         fault = self._unfit(event, source, raw)
         if fault is not None:
             return self._rejection(index, raw, fault)
-        key = self._subject_of[type(event.data)](platform_id, event.data)
-        return Item(index, event.id, type(event.data).type, key, raw, _hash(raw))
+        kind = type(event.data)
+        key = self._subject_of[kind](platform_id, event.data)
+        return Item(index, event.id, kind.type, key, raw, _hash(raw))
 
     def _unfit(self, event: Any, source: str, raw: bytes) -> Fault | None:
+        data = event.data
         if event.source != source:
             return Fault("foreign_source", f"source is not {source}, the caller's own", "/source")
         if event.time is not None and not _EARLIEST <= event.time < _LATEST:
             return _time_fault("/time")
-        for name in self._times[type(event.data)]:
-            time = getattr(event.data, name)
+        for name in self._times[type(data)]:
+            time = getattr(data, name)
             if time is not None and not _EARLIEST <= time < _LATEST:
                 return _time_fault(f"/data/{name}")
         if len(raw) > MAX_EVENT_BYTES:
             return Fault("event_too_large", f"an event has at most {MAX_EVENT_BYTES} bytes", "")
         if b"\\u0000" in raw and (pointer := unstorable(event)) is not None:
             return Fault("text_not_storable", "text holds U+0000, which cannot be stored", pointer)
-        return self._faults(event.data)
+        return self._faults(data)
 
     def _more_exact(self, raw: bytes, source: str, fault: Fault) -> Fault:
         """Prefer what the sender must know first: another's source, or a type this door does not take."""
@@ -180,4 +187,4 @@ def _time_fault(pointer: str) -> Fault:
 
 
 def _hash(raw: bytes) -> bytes:
-    return hashlib.blake2b(raw, digest_size=16).digest()
+    return hashlib.blake2b(raw, digest_size=HASH_BYTES).digest()

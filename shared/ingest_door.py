@@ -15,6 +15,7 @@ from shared.bodies import BATCH, LINES, SINGLE, split
 from shared.database import transaction
 from shared.errors import Busy, TooLarge
 from shared.ingest import MAX_EVENTS, Answer, Ingest
+from shared.ingest_store import IdKnown
 from shared.web import problems
 
 log = structlog.get_logger(__name__)
@@ -98,9 +99,13 @@ def events_router(ingest: Ingest, pressure: Pressure) -> APIRouter:
 
 
 async def take(app: FastAPI, ingest: Ingest, platform_id: str, raws: Sequence[bytes]) -> Answer:
-    """Accept a batch in a transaction of its own."""
-    async with transaction(app.state.sessions, platform_id) as session:
-        return await ingest.accept(session, platform_id, raws)
+    """Accept a batch in a transaction of its own; in a second one where it holds what is known."""
+    try:
+        async with transaction(app.state.sessions, platform_id) as session:
+            return await ingest.accept(session, platform_id, raws, as_new=True)
+    except IdKnown:
+        async with transaction(app.state.sessions, platform_id) as session:
+            return await ingest.accept(session, platform_id, raws)
 
 
 async def _read(request: Request, pressure: Pressure) -> bytes:

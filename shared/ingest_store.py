@@ -7,16 +7,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, SmallInteger, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from shared.database import driver, new_metadata
+from shared.database import driver, new_metadata, number_array, text_array
 from shared.messaging import Message, current_traceparent, pack, unpack
 
 metadata = new_metadata()
+
+HASH_BYTES = 16
 
 
 class Base(DeclarativeBase):
@@ -74,9 +77,10 @@ class Stored:
 _NEXT_ID = "SELECT nextval(pg_get_serial_sequence('outbox', 'id'))"
 _REMEMBER = """
     INSERT INTO accepted_events (platform_id, event_id, payload_hash, outbox_id, index)
-    SELECT $1, e, h, $2, i FROM unnest($3::text[], $4::bytea[], $5::smallint[]) AS x (e, h, i)
-    ON CONFLICT DO NOTHING RETURNING index
+    SELECT $1, e, substr($4::bytea, (n::int - 1) * $6::int + 1, $6), $2, i
+    FROM unnest($3::text::text[], $5::text::smallint[]) WITH ORDINALITY AS x (e, i, n)
 """
+_REMEMBER_NEW = f"{_REMEMBER} ON CONFLICT DO NOTHING RETURNING index"
 _OUTBOX = """
     INSERT INTO outbox (id, topic, count, body, traceparent) OVERRIDING SYSTEM VALUE
     VALUES ($1, $2, $3, $4, $5)
@@ -92,19 +96,20 @@ _KNOWN = """
 _BODY = "SELECT body FROM outbox WHERE id = $1"
 
 
-async def store(session: AsyncSession, topic: str, platform_id: str, items: Sequence[Item], rejected: int) -> Stored:
-    """Store new events of a platform, and tell known ids from claimed ones."""
+class IdKnown(Exception):
+    """An id of a batch that was taken for new is known, or stands in it twice: nothing was stored."""
+
+
+async def store(
+    session: AsyncSession, topic: str, platform_id: str, items: Sequence[Item], rejected: int, *, as_new: bool
+) -> Stored:
+    """Store new events of a platform, and tell known ids from claimed ones.
+
+    With `as_new`, every id is taken for new, which costs the database half; raises IdKnown where one is not.
+    """
     connection = await driver(session)
     outbox_id = await connection.fetchval(_NEXT_ID)
-    inserted = await connection.fetch(
-        _REMEMBER,
-        platform_id,
-        outbox_id,
-        [item.id for item in items],
-        [item.payload_hash for item in items],
-        [item.index for item in items],
-    )
-    new = {row["index"] for row in inserted} if len(inserted) < len(items) else None
+    new = await _remember(connection, platform_id, outbox_id, items, as_new=as_new)
     fresh = items if new is None else [item for item in items if item.index in new]
     stored = Stored(accepted=len(fresh))
     if fresh:
@@ -122,6 +127,23 @@ async def store(session: AsyncSession, topic: str, platform_id: str, items: Sequ
         rejected + len(stored.conflicting),
     )
     return stored
+
+
+async def _remember(
+    connection: Any, platform_id: str, outbox_id: int, items: Sequence[Item], *, as_new: bool
+) -> set[int] | None:
+    """Store ids that are not known; return the indexes of those, or None where all were new."""
+    ids, indexes = text_array([item.id for item in items]), number_array([item.index for item in items])
+    hashes = b"".join([item.payload_hash for item in items])
+    columns = (platform_id, outbox_id, ids, hashes, indexes, HASH_BYTES)
+    if as_new:
+        try:
+            await connection.execute(_REMEMBER, *columns)
+        except asyncpg.UniqueViolationError as error:
+            raise IdKnown(f"an id of {platform_id}'s batch is known") from error
+        return None
+    inserted = await connection.fetch(_REMEMBER_NEW, *columns)
+    return {row["index"] for row in inserted} if len(inserted) < len(items) else None
 
 
 async def _sort_out(connection: Any, platform_id: str, known: Sequence[Item], stored: Stored) -> None:

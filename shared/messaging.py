@@ -13,12 +13,11 @@ import msgspec
 import zstandard
 from opentelemetry import propagate
 from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, Text, func, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from shared.database import new_metadata
+from shared.database import driver, new_metadata
 from shared.events.base import Event
 from shared.identifiers import new_id
 
@@ -29,6 +28,9 @@ MAX_EVENTS_PER_ROW = 5_000
 _compress = zstandard.ZstdCompressor(level=1).compress
 _decompress = zstandard.ZstdDecompressor().decompress
 _encode = msgspec.json.Encoder().encode
+
+
+_ENQUEUE = "INSERT INTO outbox (topic, count, body, traceparent) VALUES ($1, $2, $3, $4)"
 
 
 class Xid8(UserDefinedType[int]):
@@ -148,9 +150,9 @@ def unpack(body: bytes) -> list[Message]:
     return _unpack(_decompress(body))
 
 
-def sequence(xid: int, row_id: int, index: int) -> str:
+def sequence(xid: int, row_id: int, index: int) -> bytes:
     """Return an event's place in its outbox: it sorts as text (CloudEvents extension `sequence`)."""
-    return f"{xid:012x}{row_id * IDS_PER_ROW + index:016x}"
+    return b"%012x%016x" % (xid, row_id * IDS_PER_ROW + index)
 
 
 def position(sequence: str) -> int:
@@ -181,12 +183,10 @@ async def publish(session: AsyncSession, events: Event | Iterable[Event], *, sou
 
 async def enqueue(session: AsyncSession, topic: str, messages: Sequence[Message]) -> None:
     """Insert ready messages for one topic."""
-    rows = [
-        {"topic": topic, "count": len(part), "body": pack(part), "traceparent": current_traceparent()}
-        for part in (messages[i : i + MAX_EVENTS_PER_ROW] for i in range(0, len(messages), MAX_EVENTS_PER_ROW))
-    ]
-    if rows:
-        await session.execute(insert(Outbox), rows)
+    connection = await driver(session)
+    for start in range(0, len(messages), MAX_EVENTS_PER_ROW):
+        part = messages[start : start + MAX_EVENTS_PER_ROW]
+        await connection.execute(_ENQUEUE, topic, len(part), pack(part), current_traceparent())
 
 
 class _Structured(msgspec.Struct, frozen=True, kw_only=True):

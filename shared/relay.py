@@ -7,6 +7,7 @@ and only transactions older than every running one are read.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import asyncpg
 import msgspec
@@ -30,6 +31,8 @@ IDLE_POLLS = 50
 IDLE_POLL_SECONDS = 0.1
 SEND_TIMEOUT_SECONDS = 30
 BATCH_BYTES = 1_000_000
+
+Headers = list[tuple[str, bytes]]
 
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('crosswatch.relay'))"
 _READ = """
@@ -127,10 +130,11 @@ class Relay:
             messages = unpack(row["body"])
             targets = partitions([m.key for m in messages], await self._count(row["topic"]))
             traceparent = row["traceparent"].encode() if row["traceparent"] else None
+            xid, row_id = row["xid"], row["id"]
             for index, (message, target) in enumerate(zip(messages, targets, strict=True)):
-                place = sequence(row["xid"], row["id"], index).encode()
-                headers, value = _binary_form(message, place, traceparent)
-                await batches.append(row["topic"], target, message.key, value, headers)
+                headers, value = _binary_form(message, sequence(xid, row_id, index), traceparent)
+                if not batches.append(row["topic"], target, message.key, value, headers):
+                    await batches.make_room(row["topic"], target, message.key, value, headers)
         await batches.flush()
 
     async def _count(self, topic: str) -> int:
@@ -148,18 +152,19 @@ class _Batches:
         self._open: dict[tuple[str, int], BatchBuilder] = {}
         self._sent: dict[tuple[str, int], asyncio.Future[object]] = {}
 
-    async def append(
-        self, topic: str, partition: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
-    ) -> None:
+    def append(self, topic: str, partition: int, key: bytes, value: bytes, headers: Headers) -> bool:
+        """Add a message to its partition's batch; tell whether it had room."""
         place = (topic, partition)
         batch = self._open.get(place)
         if batch is None:
             batch = self._open[place] = self._producer.create_batch()
-        if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-            await self._close(place)
-            batch = self._open[place] = self._producer.create_batch()
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                raise ValueError(f"an event of {len(value)} bytes does not fit a batch of {BATCH_BYTES}")
+        return batch.append(timestamp=None, key=key, value=value, headers=headers) is not None
+
+    async def make_room(self, topic: str, partition: int, key: bytes, value: bytes, headers: Headers) -> None:
+        """Send a partition's batch and add a message to the next one."""
+        await self._close((topic, partition))
+        if not self.append(topic, partition, key, value, headers):
+            raise ValueError(f"an event of {len(value)} bytes does not fit a batch of {BATCH_BYTES}")
 
     async def flush(self) -> None:
         for place in list(self._open):
@@ -174,18 +179,22 @@ class _Batches:
         self._sent[place] = await self._producer.send_batch(batch, place[0], partition=place[1])
 
 
-def _binary_form(message: Message, place: bytes, traceparent: bytes | None) -> tuple[list[tuple[str, bytes]], bytes]:
+_SPECVERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", b"application/json")
+
+
+def _binary_form(message: Message, place: bytes, traceparent: bytes | None) -> tuple[Headers, bytes]:
     """Return a CloudEvent's headers and value in Kafka's binary binding (CloudEvents Kafka 1.0.2, 3.2)."""
     if message.headers is not None:
         return [*message.headers, ("ce_sequence", place)], message.value
     event = _envelope(message.value)
     headers = [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", event.id.encode()),
-        ("ce_type", event.type.encode()),
-        ("ce_source", event.source.encode()),
+        _repeated("ce_type", event.type),
+        _repeated("ce_source", event.source),
         ("ce_sequence", place),
-        ("content-type", b"application/json"),
+        _CONTENT_TYPE,
     ]
     if event.time is not None:
         headers.append(("ce_time", event.time.encode()))
@@ -194,6 +203,11 @@ def _binary_form(message: Message, place: bytes, traceparent: bytes | None) -> t
     if traceparent is not None:
         headers.append(("traceparent", traceparent))
     return headers, bytes(event.data)
+
+
+@lru_cache(maxsize=4_096)
+def _repeated(name: str, text: str) -> tuple[str, bytes]:
+    return name, text.encode()
 
 
 async def make_producer(bootstrap: str, *, idempotent: bool) -> AIOKafkaProducer:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.credit.index import Tree, weight
-from shared.database import Bounded, driver
+from shared.database import Bounded, columns, driver, number_array, text_array
 
 _CURRENT = """
     SELECT DISTINCT ON (f.account_id, f.family, f.subject) f.account_id, f.family, f.subject, f.revision, f.kind,
@@ -21,8 +21,8 @@ _CURRENT = """
 _INSERT = """
     INSERT INTO facts (account_id, family, subject, revision, kind, occurred_at, amount_minor, currency,
         event_id, event_type)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::timestamptz[],
-        $7::bigint[], $8::text[], $9::text[], $10::text[])
+    SELECT * FROM unnest($1::uuid[], $2::text::text[], $3::text::text[], $4::text::int[], $5::text[],
+        $6::timestamptz[], $7::bigint[], $8::text[], $9::text::text[], $10::text::text[])
 """
 _ADD = """
     INSERT INTO tallies (account_id, tree_version, kind, n, weighted)
@@ -30,6 +30,9 @@ _ADD = """
     ON CONFLICT (account_id, tree_version, kind) DO UPDATE SET
         n = tallies.n + excluded.n, weighted = tallies.weighted + excluded.weighted
 """
+
+# What may be missing stays in the driver's form.
+_FORMS = (list, text_array, text_array, number_array, *4 * (list,), text_array, text_array)
 
 Key = tuple[UUID, str, str]
 Row = tuple[UUID, str, str, int, str | None, datetime, int | None, str | None, str, str]
@@ -130,7 +133,7 @@ async def _write(
     if not rows:
         return
     connection = await driver(session)
-    await connection.execute(_INSERT, *map(list, zip(*rows, strict=True)))
+    await connection.execute(_INSERT, *columns(rows, *_FORMS))
     # Sorted, so that two workers that touch the same tallies take their locks in one order.
     ordered = sorted((account, kind, int(n), w) for (account, kind), (n, w) in changes.items())
     if not ordered:

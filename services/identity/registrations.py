@@ -21,7 +21,7 @@ from shared.events.identity import (
     OperatorVerified,
 )
 from shared.events.platform import OperatorDeregistered as Deregistration
-from shared.identifiers import account_id, operator_id, platform_of
+from shared.identifiers import account_id, operator_id
 
 
 class UnknownAccount(ValueError):
@@ -30,7 +30,7 @@ class UnknownAccount(ValueError):
 
 async def record(session: AsyncSession, one: Received) -> list[Event]:
     """Add a version to an account's file, check it and link it; return what is to be published."""
-    platform_id = platform_of(one.source)
+    platform_id = one.platform_id
     account = await session.get(Account, account_id(platform_id, one.event.operator_ref))
     required = await _licence_required(session, one.event.jurisdiction, one.time.date())
     finding = verification.verify(one.event, on=one.time.date(), licence_required=required)
@@ -61,7 +61,7 @@ async def record(session: AsyncSession, one: Received) -> list[Event]:
 async def end(session: AsyncSession, one: Received) -> list[Event]:
     """Mark an account as ended and keep the file; return what is to be published. Raises UnknownAccount."""
     event: Deregistration = one.event
-    platform_id = platform_of(one.source)
+    platform_id = one.platform_id
     account = await session.get(Account, account_id(platform_id, event.operator_ref))
     if account is None:
         raise UnknownAccount(f"{platform_id} never registered {event.operator_ref!r}")

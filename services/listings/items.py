@@ -13,7 +13,7 @@ from shared.consumer import Received
 from shared.database import driver
 from shared.events.listings import ListingRecorded
 from shared.events.platform import ListingWithdrawn
-from shared.identifiers import account_id, listing_id, platform_of
+from shared.identifiers import account_id, listing_id
 from shared.messaging import publish
 
 _NAMES = ("id", "platform_id", "listing_ref", "event_id", "account_id", "version", "state")
@@ -64,11 +64,11 @@ def _columns(row: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _id(one: Received) -> UUID:
-    return listing_id(platform_of(one.source), one.event.listing_ref)
+    return listing_id(one.platform_id, one.event.listing_ref)
 
 
 def _version(one: Received, identifier: UUID, before: dict[str, Any] | None) -> dict[str, Any]:
-    platform_id = platform_of(one.source)
+    platform_id = one.platform_id
     withdrawn = isinstance(one.event, ListingWithdrawn)
     if withdrawn and before is None:
         raise UnknownListing(f"{one.event.listing_ref} was withdrawn but never published")

@@ -15,7 +15,7 @@ from shared.consumer import Received
 from shared.database import driver
 from shared.events.listings import ReviewRecorded
 from shared.events.platform import ReviewPosted, ReviewRemoved
-from shared.identifiers import account_id, derived_id, platform_of, transaction_id
+from shared.identifiers import account_id, derived_id, transaction_id
 from shared.messaging import publish
 
 _STORE = """
@@ -63,7 +63,7 @@ def fingerprint(text: str) -> str | None:
 
 def _row(identifier: UUID, one: Received) -> tuple[object, ...]:
     event: ReviewPosted = one.event
-    platform_id = platform_of(one.source)
+    platform_id = one.platform_id
     return (
         identifier,
         platform_id,
@@ -81,7 +81,7 @@ def _row(identifier: UUID, one: Received) -> tuple[object, ...]:
 
 def _event(identifier: UUID, one: Received, known: Mapping[UUID, Documents]) -> ReviewRecorded:
     event: ReviewPosted = one.event
-    platform_id = platform_of(one.source)
+    platform_id = one.platform_id
     transaction = transaction_id(platform_id, event.order_ref)
     text = " ".join(filter(None, (event.title, event.text)))
     return ReviewRecorded(

@@ -1,7 +1,7 @@
 """Transactions assembled from documents as they arrive, a batch at a time."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from services.listings.documents import Documents, Line, Order, Payment
 from services.listings.matching import Match, Tolerances, classify, decided_at, due_minor, paid_minor
 from services.listings.recent import Known, Recent
 from shared.consumer import Received
-from shared.database import driver
+from shared.database import columns, driver, number_array, text_array
 from shared.events.listings import (
     Trade,
     TransactionEvent,
@@ -22,7 +22,7 @@ from shared.events.listings import (
     TransactionRecorded,
 )
 from shared.events.platform import ReviewPosted, ReviewRemoved
-from shared.identifiers import account_id, platform_of, transaction_id
+from shared.identifiers import account_id, transaction_id
 from shared.messaging import publish
 
 D = TypeVar("D")
@@ -37,8 +37,9 @@ _STORE = """
     INSERT INTO transactions (id, platform_id, order_ref, documents, revision, match, reasons, currency,
         due_minor, paid_minor, has_order, lines, payments, shipments, deliveries)
     SELECT i, p, o, d, r, m, string_to_array(w, ','), c, du, pa, h, l, n, s, e FROM unnest(
-        $1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::int[], $6::text[], $7::text[], $8::text[],
-        $9::bigint[], $10::bigint[], $11::bool[], $12::smallint[], $13::smallint[], $14::smallint[], $15::smallint[]
+        $1::uuid[], $2::text::text[], $3::text::text[], $4::bytea[], $5::text::int[], $6::text::text[],
+        $7::text::text[], $8::text::text[], $9::text::bigint[], $10::text::bigint[], $11::text::bool[],
+        $12::text::smallint[], $13::text::smallint[], $14::text::smallint[], $15::text::smallint[]
     ) AS x (i, p, o, d, r, m, w, c, du, pa, h, l, n, s, e)
     ON CONFLICT (id) DO UPDATE SET documents = excluded.documents, revision = excluded.revision,
         match = excluded.match, reasons = excluded.reasons, currency = excluded.currency,
@@ -47,6 +48,7 @@ _STORE = """
         deliveries = excluded.deliveries, updated_at = now()
     WHERE transactions.revision = excluded.revision - 1
 """
+_FORMS = (list, text_array, text_array, list, number_array, *3 * (text_array,), *7 * (number_array,))
 
 
 class StaleTransaction(Exception):
@@ -60,7 +62,7 @@ async def record(session: AsyncSession, received: Sequence[Received], tolerances
     """
     by_transaction: dict[UUID, list[Received]] = defaultdict(list)
     for one in received:
-        by_transaction[transaction_id(platform_of(one.source), one.event.order_ref)].append(one)
+        by_transaction[transaction_id(one.platform_id, one.event.order_ref)].append(one)
     known = recent.take(by_transaction)
     known |= await _load(session, {i: ones for i, ones in by_transaction.items() if i not in known})
     posted = [one for one in received if type(one.event) in _REVIEWS]
@@ -91,7 +93,7 @@ async def _load(session: AsyncSession, wanted: dict[UUID, list[Received]]) -> di
         row = stored.get(identifier)
         known[identifier] = Known(
             identifier,
-            platform_of(first.source),
+            first.platform_id,
             first.event.order_ref,
             _unpack(row["documents"]) if row else Documents(),
             row["revision"] if row else 0,
@@ -119,8 +121,8 @@ async def _store(session: AsyncSession, changed: Sequence[Known]) -> int:
     """Store transactions whose stored revision is the one before; return how many that were."""
     if not changed:
         return 0
-    columns: Iterable[Any] = zip(*map(_row, changed), strict=True)
-    status = await (await driver(session)).execute(_STORE, *map(list, columns))
+    parameters = columns(map(_row, changed), *_FORMS)
+    status = await (await driver(session)).execute(_STORE, *parameters)
     return int(status.rsplit(" ", 1)[1])
 
 

@@ -13,7 +13,7 @@ from services.risk.day_store import Days
 from services.risk.day_store import Key as DayKey
 from services.risk.days import Day
 from services.risk.rules import Compiled, Hit, evaluate
-from shared.database import Bounded, driver
+from shared.database import Bounded, columns, driver, number_array, text_array
 from shared.events.listings import TransactionEvent
 
 _KNOWN = """
@@ -21,8 +21,9 @@ _KNOWN = """
 """
 _STORE = """
     INSERT INTO assessments (transaction_id, part, platform_id, order_ref, account_id, revision, score, hits)
-    SELECT t, p, f, o, a, r, s, string_to_array(h, ',') FROM unnest($1::uuid[], $2::smallint[], $3::text[],
-        $4::text[], $5::uuid[], $6::int[], $7::float8[], $8::text[]) AS x (t, p, f, o, a, r, s, h)
+    SELECT t, p, f, o, a, r, s, string_to_array(h, ',') FROM unnest($1::uuid[], $2::text::smallint[],
+        $3::text::text[], $4::text::text[], $5::uuid[], $6::text::int[], $7::text::float8[], $8::text::text[])
+        AS x (t, p, f, o, a, r, s, h)
     ON CONFLICT (transaction_id, part) DO UPDATE SET account_id = excluded.account_id,
         revision = excluded.revision, score = excluded.score, hits = excluded.hits, assessed_at = now()
 """
@@ -168,8 +169,8 @@ async def _store(session: AsyncSession, newest: Newest) -> None:
         )
         for (transaction_id, part), (event, hits) in newest.items()
     ]
-    columns = zip(*rows, strict=True)
-    await (await driver(session)).execute(_STORE, *map(list, columns))
+    forms = (list, number_array, text_array, text_array, list, number_array, number_array, text_array)
+    await (await driver(session)).execute(_STORE, *columns(rows, *forms))
 
 
 async def _withdraw(session: AsyncSession, newest: Newest, known: Mapping[Key, Known]) -> None:

@@ -109,7 +109,7 @@ async def outbox_records(service: Service) -> dict[str, list[ConsumerRecord]]:
     rows = await service.rows("SELECT xid::text::bigint AS xid, id, topic, body FROM outbox ORDER BY xid, id")
     for row in rows:
         for index, message in enumerate(unpack(row["body"])):
-            headers, value = _binary_form(message, sequence(row["xid"], row["id"], index).encode(), None)
+            headers, value = _binary_form(message, sequence(row["xid"], row["id"], index), None)
             topic = row["topic"]
             sent[topic].append(record(value, headers, topic=topic, offset=len(sent[topic]), key=message.key))
     return sent

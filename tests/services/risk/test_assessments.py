@@ -34,7 +34,7 @@ async def risk(open_service: OpenService) -> Service:
 def sent(event: TransactionEvent, number: int) -> ConsumerRecord:
     """Return a transaction as Kafka brings it."""
     headers = [("ce_type", event.type.encode()), ("ce_id", str(new_id()).encode()), ("ce_source", b"/services/x")]
-    place = ("ce_sequence", sequence(7, number + 1, 0).encode())
+    place = ("ce_sequence", sequence(7, number + 1, 0))
     return record(msgspec.json.encode(event), [*headers, place], topic=event.topic, offset=number)
 
 
