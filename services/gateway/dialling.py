@@ -1,21 +1,23 @@
 """Dialling out: allow-listed hosts or public addresses only, checked where the connection is made.
 
-An address checked before it is dialled can change in between (DNS rebinding), so the check is in the resolver.
+An address checked before it is dialled can change in between (DNS rebinding), so what is checked last is the
+address that a socket is opened for.
 """
 
 import asyncio
+import errno
 import ipaddress
 import re
 import socket
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection
 
-import httpcore
-import httpx
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from shared.errors import Invalid
 
-_HOST = re.compile(rb"[A-Za-z0-9._:-]+")
+_HOST = re.compile(r"(?!.*\.\.)[A-Za-z0-9._:-]+")
 # IPv4-compatible (RFC 4291) and NAT64 (RFC 6052).
 _HOLD_IPV4 = (ipaddress.ip_network("::/96"), ipaddress.ip_network("64:ff9b::/96"))
 # Networks that Python 3.11 takes for global: local NAT64, site-local, documentation, segment routing, 6to4 relays.
@@ -23,54 +25,69 @@ _NOT_GLOBAL = tuple(
     ipaddress.ip_network(network)
     for network in ("64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16", "192.88.99.0/24", "192.0.0.0/24")
 )
+_MOST_CONNECTIONS = 64
+# Of an answer only its beginning is told: nobody makes us buffer more than a few times this much.
+_READ_AHEAD_BYTES = 1_024
+# Less than the five seconds after which common servers close: a notice must not meet a connection that just went.
+_KEEP_ALIVE_SECONDS = 4.0
 
 
-class AddressRefused(httpcore.ConnectError):
-    """A host resolves to an address that is not to be dialled."""
+class AddressRefused(OSError):
+    """A host is, or resolves to, an address that is not to be dialled."""
 
 
 class UrlRefused(Invalid):
     """An endpoint's URL is not one we would dial."""
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves a host, refuses what is neither public nor allow-listed, and dials the checked address itself."""
+class Guard(AbstractResolver):
+    """Refuses what is neither public nor allow-listed: names when they are resolved, addresses when they are dialled.
+
+    aiohttp asks no resolver about a host that looks like an address, so `open_socket` is what nothing gets past.
+    """
 
     def __init__(self, allowed: Collection[str]) -> None:
         self._allowed = frozenset(allowed)
-        self._inner = httpcore.AnyIOBackend()
+        self._vouched_for: set[str] = set(allowed)
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address of a host, if all of them may be dialled."""
-        addresses = await self._resolve(host, port)
-        if f"{host}:{port}" not in self._allowed:
-            for address in addresses:
-                if not is_public(address):
-                    raise AddressRefused(f"{host} resolves to {address}, which is not dialled")
-        return await self._inner.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host, if all of them may be dialled."""
+        addresses = await _addresses(host, port, family)
+        if f"{host}:{port}" in self._allowed:
+            self._vouched_for.update(f"{address}:{port}" for address in addresses)
+        for address in addresses:
+            self._check(address, port)
+        flags = socket.AI_NUMERICHOST
+        return [ResolveResult(hostname=host, host=a, port=port, family=family, proto=0, flags=flags) for a in addresses]
 
-    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-        """Refuse: no department lives in a local socket."""
-        raise AddressRefused("local sockets are not dialled")
+    async def close(self) -> None:
+        """Hold nothing that would have to be closed."""
 
-    async def sleep(self, seconds: float) -> None:
-        """Sleep."""
-        await self._inner.sleep(seconds)
+    def open_socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
+        """Return a socket for the very address that is dialled next. Raises AddressRefused."""
+        family, kind, protocol, _, (address, port, *_) = info
+        self._check(str(address), int(port))
+        return socket.socket(family, kind, protocol)
 
-    async def _resolve(self, host: str, port: int) -> list[str]:
-        loop = asyncio.get_running_loop()
+    def _check(self, address: str, port: int) -> None:
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpcore.ConnectError(f"{host}: {error}") from error
-        return [str(entry[4][0]) for entry in found]
+            public = is_public(address)
+        except ValueError:
+            # Not how we write an address; the C library would read it as one (127.1, 0x7f.1).
+            public = False
+        if not public and f"{address}:{port}" not in self._vouched_for:
+            raise AddressRefused(errno.EACCES, f"{address} is not dialled")
+
+
+async def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[str]:
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, f"{host}: {error}") from error
+    return [str(entry[4][0]) for entry in found]
 
 
 def is_public(address: str) -> bool:
@@ -87,35 +104,53 @@ def is_public(address: str) -> bool:
 
 def check_url(url: str, allowed: Collection[str]) -> None:
     """Refuse a URL we would never dial: https only, but for allow-listed hosts. Raises UrlRefused."""
+    if not url.isprintable() or "\\" in url or " " in url:
+        raise UrlRefused("a URL has neither spaces nor backslashes nor control characters", pointer="/url")
     try:
         # As the client reads it: two readings of one URL could mean two hosts.
-        parts = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        parts = URL(url)
+        host, port = parts.raw_host or "", parts.port or 0
+    except ValueError as error:
         raise UrlRefused(f"not a URL: {error}", pointer="/url") from error
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
-    if not _HOST.fullmatch(parts.raw_host) or port > 65_535:
+    if not _HOST.fullmatch(host) or not 0 < port <= 65_535:
         raise UrlRefused("a URL has a host that can be dialled", pointer="/url")
-    if parts.userinfo or parts.fragment or "\\" in url:
-        raise UrlRefused("a URL has neither user nor fragment nor backslash", pointer="/url")
-    listed = f"{parts.host}:{port}" in allowed
-    if parts.scheme != "https" and not (parts.scheme == "http" and listed):
+    if parts.raw_user or parts.raw_password or parts.raw_fragment:
+        raise UrlRefused("a URL has neither user nor fragment", pointer="/url")
+    _check_reach(parts.scheme, host, listed=f"{host}:{port}" in allowed)
+
+
+def _check_reach(scheme: str, host: str, *, listed: bool) -> None:
+    if scheme != "https" and not (scheme == "http" and listed):
         raise UrlRefused("an endpoint's URL begins with https://", pointer="/url")
     try:
-        literal = ipaddress.ip_address(parts.host)
+        literal = ipaddress.ip_address(host)
     except ValueError:
         return
     if not is_public(str(literal)) and not listed:
         raise UrlRefused(f"{literal} is not a public address", pointer="/url")
 
 
-def make_client(allowed: Collection[str], timeout_seconds: float) -> httpx.AsyncClient:
-    """Return a client that dials through the guard, follows no redirect and reads no proxy settings."""
-    transport = httpx.AsyncHTTPTransport(trust_env=False, retries=0)
-    pool = httpcore.AsyncConnectionPool(
-        ssl_context=httpx.create_ssl_context(trust_env=False),
-        max_connections=64,
-        network_backend=GuardedBackend(allowed),
+def make_client(allowed: Collection[str], timeout_seconds: float) -> aiohttp.ClientSession:
+    """Return a client that dials through the guard and reads no proxy settings."""
+    guard = Guard(allowed)
+    connector = aiohttp.TCPConnector(
+        resolver=guard,
+        socket_factory=guard.open_socket,
+        use_dns_cache=False,
+        limit=_MOST_CONNECTIONS,
+        keepalive_timeout=_KEEP_ALIVE_SECONDS,
     )
-    # httpx has no argument for the resolver; its transport is a thin layer over this pool.
-    transport._pool = pool  # noqa: SLF001
-    return httpx.AsyncClient(transport=transport, timeout=timeout_seconds, follow_redirects=False, trust_env=False)
+    return session_over(connector, timeout_seconds)
+
+
+def session_over(connector: aiohttp.BaseConnector, timeout_seconds: float) -> aiohttp.ClientSession:
+    """Return a client over a connector: no cookies, no proxies, and an answer's bytes as they came."""
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(sock_connect=timeout_seconds, sock_read=timeout_seconds),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"accept-encoding": "identity"},
+        auto_decompress=False,
+        trust_env=False,
+        read_bufsize=_READ_AHEAD_BYTES,
+    )

@@ -1,4 +1,4 @@
-"""Sending: the head of each line of a leased endpoint, until it is received or refused for good."""
+"""Sending: the lines of a leased endpoint, each in its order, until a notice is received or refused for good."""
 
 import asyncio
 import random
@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
+import aiohttp
 import structlog
+from yarl import URL
 
-from services.gateway.signing import Signer, Wrapping, load_signer
+from services.gateway.signing import LIVE_KIDS, Keyring, Signer, Wrapping
 from shared.clock import utc_now, wait
 from shared.database import Sessions, driver, is_connection_error, transaction
 
@@ -24,27 +26,35 @@ PAUSES_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 SPREAD = 0.2
 # A sender that was killed holds its endpoint for so long; half of it and one timeout must fit in.
 LEASE_SECONDS = 30
-HEADS_AT_ONCE = 200
-POLL_SECONDS = 0.1
+# A line's notices wait for each other, so a deep line makes the others wait for the end of the round.
+OF_A_LINE_AT_ONCE = 20
+AT_ONCE = 400
+# How long notices gather: a round costs two transactions, for one notice or for hundreds.
+POLL_SECONDS = 0.15
 TOLD_BYTES = 500
 _RETRIED = frozenset({408, 425, 429})
 
-_LEASE = """
+_LEASE = f"""
     UPDATE endpoints SET lease = $1, leased_until = clock_timestamp() + $2::interval WHERE id = (
-        SELECT e.id FROM endpoints e WHERE e.state = 'active'
+        SELECT e.id FROM endpoints e WHERE e.state = 'active' AND e.id <> ALL($3::uuid[])
             AND (e.leased_until IS NULL OR e.leased_until < clock_timestamp())
             AND EXISTS (SELECT 1 FROM lines l WHERE l.endpoint_id = e.id
                 AND l.head_seq <= l.last_seq AND l.due_at <= clock_timestamp())
         ORDER BY e.leased_until NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, url, department
-"""
-_HEADS = """
+    RETURNING id, url, {LIVE_KIDS} AS kids
+"""  # noqa: S608 - both parts are constants
+_DUE = """
     SELECT d.id, d.subject, d.seq, d.body, d.attempts FROM lines l
-    JOIN deliveries d ON d.endpoint_id = l.endpoint_id AND d.subject = l.subject AND d.seq = l.head_seq
+    JOIN deliveries d ON d.endpoint_id = l.endpoint_id AND d.subject = l.subject
+        AND d.seq BETWEEN l.head_seq AND least(l.last_seq, l.head_seq + $2 - 1)
     WHERE l.endpoint_id = $1 AND l.head_seq <= l.last_seq AND l.due_at <= clock_timestamp()
-    ORDER BY l.due_at LIMIT $2
+    ORDER BY l.due_at, l.subject, d.seq LIMIT $3
 """
-_FENCE = "SELECT 1 FROM endpoints WHERE id = $1 AND lease = $2 FOR UPDATE"
+# Locks the endpoint until the end of the transaction: who has the lease, and nobody else, settles.
+_RELEASE = """
+    UPDATE endpoints SET lease = NULL, leased_until = NULL, state = CASE WHEN $3 THEN 'disabled' ELSE state END
+    WHERE id = $1 AND lease = $2 RETURNING 1
+"""
 _LOG = """
     INSERT INTO attempts (delivery_id, status, error, milliseconds)
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[])
@@ -54,19 +64,18 @@ _SETTLE = """
         delivered_at = CASE WHEN x.state = 'delivered' THEN clock_timestamp() END
     FROM unnest($1::uuid[], $2::text[]) AS x (id, state) WHERE d.id = x.id
 """
+# A line that was rewound in the meantime keeps its place.
 _ADVANCE = """
-    UPDATE lines l SET head_seq = CASE WHEN x.pause IS NULL THEN l.head_seq + 1 ELSE l.head_seq END,
+    UPDATE lines l SET head_seq = CASE WHEN x.pause IS NULL THEN x.last + 1 ELSE x.last END,
         due_at = clock_timestamp() + coalesce(x.pause, 0) * interval '1 second'
-    FROM unnest($2::uuid[], $3::bigint[], $4::float8[]) AS x (subject, seq, pause)
-    WHERE l.endpoint_id = $1 AND l.subject = x.subject AND l.head_seq = x.seq
+    FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::float8[]) AS x (subject, first, last, pause)
+    WHERE l.endpoint_id = $1 AND l.subject = x.subject AND l.head_seq = x.first
 """
-_RELEASE = "UPDATE endpoints SET lease = NULL, leased_until = NULL WHERE id = $1 AND lease = $2"
-_DISABLE = "UPDATE endpoints SET state = 'disabled' WHERE id = $1 AND lease = $2"
 
 
-@dataclass(frozen=True)
-class Head:
-    """The first undelivered notice of a line."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notice to be sent now, or after those before it in its line."""
 
     id: UUID
     subject: UUID
@@ -75,11 +84,11 @@ class Head:
     attempts: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """What came of one attempt; `pause` is the seconds to the next one, None when the notice is settled."""
 
-    head: Head
+    notice: Due
     state: str
     status: int | None
     error: str | None
@@ -88,127 +97,168 @@ class Result:
     gone: bool = False
 
 
+@dataclass(frozen=True)
+class Round:
+    """What one lease of an endpoint is for: its lines, each from its head on."""
+
+    endpoint_id: UUID
+    lease: UUID
+    url: URL
+    signer: Signer
+    lines: Sequence[Sequence[Due]]
+
+    @property
+    def may_leave_more(self) -> bool:
+        """Tell whether so much was due that more of it may wait in the same lines, or in others."""
+        return sum(map(len, self.lines)) == AT_ONCE or any(len(line) == OF_A_LINE_AT_ONCE for line in self.lines)
+
+
 class Sender:
     """Sends what is due, one leased endpoint at a time; several senders share the endpoints."""
 
-    def __init__(self, sessions: Sessions, client: httpx.AsyncClient, wrapping: Wrapping, concurrent: int) -> None:
+    def __init__(self, sessions: Sessions, client: aiohttp.ClientSession, wrapping: Wrapping, concurrent: int) -> None:
         self._sessions = sessions
         self._client = client
-        self._wrapping = wrapping
+        self._keyring = Keyring(wrapping)
         self._concurrent = concurrent
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until told to stop; a database that is away is waited for."""
         while not stop.is_set():
             try:
-                # A round sends one notice of each line, so a long line needs the next round at once.
-                if not await self.send_once():
-                    await wait(stop, POLL_SECONDS)
+                await self._sweep(stop)
+                await wait(stop, POLL_SECONDS)
             except Exception as error:
                 if not is_connection_error(error):
                     raise
                 log.warning("sender_waits", error=repr(error))
                 await wait(stop, 0.5)
 
+    async def _sweep(self, stop: asyncio.Event) -> None:
+        """Serve every endpoint with something due, those with much of it round after round."""
+        served: list[UUID] = []
+        while not stop.is_set() and (begun := await self._begin(served)) is not None:
+            await self._finish(begun)
+            if not begun.may_leave_more:
+                served.append(begun.endpoint_id)
+
     async def send_once(self) -> int:
-        """Lease an endpoint with something due, send the heads of its lines, settle them; return how many."""
+        """Lease an endpoint with something due, send what is due of its lines, settle it; return how many."""
+        begun = await self._begin(())
+        return await self._finish(begun) if begun is not None else 0
+
+    async def _begin(self, served: Sequence[UUID]) -> Round | None:
         lease = uuid4()
         async with transaction(self._sessions) as session:
             connection = await driver(session)
-            endpoint = await connection.fetchrow(_LEASE, lease, timedelta(seconds=LEASE_SECONDS))
+            endpoint = await connection.fetchrow(_LEASE, lease, timedelta(seconds=LEASE_SECONDS), served)
             if endpoint is None:
-                return 0
-            heads = [Head(**row) for row in await connection.fetch(_HEADS, endpoint["id"], HEADS_AT_ONCE)]
-            signer = await load_signer(session, self._wrapping)
-        results = await self._send_all(endpoint["url"], heads, signer)
-        await self._settle(endpoint["id"], lease, results)
-        return len(results)
+                return None
+            rows = await connection.fetch(_DUE, endpoint["id"], OF_A_LINE_AT_ONCE, AT_ONCE)
+            signer = await self._keyring.signer(session, endpoint["kids"])
+        due = [Due(*row) for row in rows]
+        lines = [list(line) for _, line in groupby(due, lambda notice: notice.subject)]
+        return Round(endpoint["id"], lease, URL(endpoint["url"]), signer, lines)
 
-    async def _send_all(self, url: str, heads: Sequence[Head], signer: Signer) -> list[Result]:
+    async def _finish(self, begun: Round) -> int:
+        results = await self._send_all(begun)
+        await self._settle(begun, results)
+        return sum(map(len, results))
+
+    async def _send_all(self, begun: Round) -> list[list[Result]]:
         # The lease must outlive the sending: what is not begun in half of it is left for the next round.
         until = time.monotonic() + LEASE_SECONDS / 2
-        places = asyncio.Semaphore(self._concurrent)
+        waiting = iter(begun.lines)
 
-        async def send(head: Head) -> Result | None:
-            async with places:
-                return await self._send(url, head, signer) if time.monotonic() < until else None
+        async def work() -> list[list[Result]]:
+            return [await self._send_line(begun, line, until) for line in waiting]
 
-        return [result for result in await asyncio.gather(*map(send, heads)) if result is not None]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work()) for _ in range(min(self._concurrent, len(begun.lines)))]
+        return [line for task in tasks for line in task.result() if line]
 
-    async def _send(self, url: str, head: Head, signer: Signer) -> Result:
+    async def _send_line(self, begun: Round, line: Sequence[Due], until: float) -> list[Result]:
+        """Send notices one after the other, up to the first that is to be tried again."""
+        results: list[Result] = []
+        for notice in line:
+            if time.monotonic() >= until:
+                break
+            results.append(await self._send(begun, notice))
+            if results[-1].pause is not None:
+                break
+        return results
+
+    async def _send(self, begun: Round, notice: Due) -> Result:
         started = time.perf_counter()
         timestamp = int(utc_now().timestamp())
         headers = {
             "content-type": "application/json",
-            "webhook-id": str(head.id),
+            "webhook-id": str(notice.id),
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": signer.signature(head.id, timestamp, head.body),
+            "webhook-signature": begun.signer.signature(notice.id, timestamp, notice.body),
         }
         try:
             async with (
                 asyncio.timeout(LEASE_SECONDS / 2),
-                self._client.stream("POST", url, content=head.body, headers=headers) as response,
+                self._client.post(begun.url, data=notice.body, headers=headers, allow_redirects=False) as response,
             ):
                 said = await _beginning(response)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return Result(head, "pending", None, repr(error)[:500], _since(started), pause_after(head.attempts))
-        return judge(head, response, said, _since(started))
+        except (aiohttp.ClientError, OSError) as error:
+            said = f"{type(error).__name__}: {error}"[:TOLD_BYTES]
+            return Result(notice, "pending", None, said, _since(started), pause_after(notice.attempts))
+        return judge(notice, response, said, _since(started))
 
-    async def _settle(self, endpoint_id: UUID, lease: UUID, results: Sequence[Result]) -> None:
+    async def _settle(self, begun: Round, lines: Sequence[Sequence[Result]]) -> None:
+        gone = any(result.gone for results in lines for result in results)
         async with transaction(self._sessions) as session:
             connection = await driver(session)
-            if await connection.fetchval(_FENCE, endpoint_id, lease) is None:
-                log.warning("lease_lost", endpoint=str(endpoint_id))
+            if await connection.fetchval(_RELEASE, begun.endpoint_id, begun.lease, gone) is None:
+                log.warning("lease_lost", endpoint=str(begun.endpoint_id))
                 return
-            await _write(connection, endpoint_id, results)
-            if any(result.gone for result in results):
-                log.error("endpoint_disabled", endpoint=str(endpoint_id))
-                await connection.execute(_DISABLE, endpoint_id, lease)
-            await connection.execute(_RELEASE, endpoint_id, lease)
+            await _write(connection, begun.endpoint_id, lines)
+        if gone:
+            log.error("endpoint_disabled", endpoint=str(begun.endpoint_id))
 
 
-async def _write(connection: Any, endpoint_id: UUID, results: Sequence[Result]) -> None:  # asyncpg's connection
+async def _write(connection: Any, endpoint_id: UUID, lines: Sequence[Sequence[Result]]) -> None:  # asyncpg's connection
+    results = [result for line in lines for result in line]
+    ids = [result.notice.id for result in results]
     await connection.execute(
-        _LOG,
-        [r.head.id for r in results],
-        [r.status for r in results],
-        [r.error for r in results],
-        [r.milliseconds for r in results],
+        _LOG, ids, [r.status for r in results], [r.error for r in results], [r.milliseconds for r in results]
     )
-    await connection.execute(_SETTLE, [r.head.id for r in results], [r.state for r in results])
+    await connection.execute(_SETTLE, ids, [r.state for r in results])
     await connection.execute(
         _ADVANCE,
         endpoint_id,
-        [r.head.subject for r in results],
-        [r.head.seq for r in results],
-        [r.pause for r in results],
+        [line[0].notice.subject for line in lines],
+        [line[0].notice.seq for line in lines],
+        [line[-1].notice.seq for line in lines],
+        [line[-1].pause for line in lines],
     )
     for result in results:
         if result.state == "parked":
-            log.error("notice_parked", delivery=str(result.head.id), status=result.status, seq=result.head.seq)
+            log.error("notice_parked", delivery=str(result.notice.id), status=result.status, seq=result.notice.seq)
 
 
-async def _beginning(response: httpx.Response) -> str:
+async def _beginning(response: aiohttp.ClientResponse) -> str:
     """Return the first words of an answer as text that can be stored; the rest is not read, however long it is."""
     said = b""
-    async for part in response.aiter_bytes():
-        said += part
-        if len(said) >= TOLD_BYTES:
-            break
-    return said[:TOLD_BYTES].decode("utf-8", "replace").replace("\x00", "\ufffd")
+    while len(said) < TOLD_BYTES and not response.content.at_eof():
+        said += await response.content.read(TOLD_BYTES - len(said))
+    return said.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
-def judge(head: Head, response: httpx.Response, said: str, milliseconds: int) -> Result:
+def judge(notice: Due, response: aiohttp.ClientResponse, said: str, milliseconds: int) -> Result:
     """Return what an answer means: received, try again, refused for good, or the endpoint is gone (410)."""
-    status = response.status_code
+    status = response.status
     if 200 <= status < 300:
-        return Result(head, "delivered", status, None, milliseconds, None)
+        return Result(notice, "delivered", status, None, milliseconds, None)
     if status == 410:
-        return Result(head, "pending", status, "gone", milliseconds, 0.0, gone=True)
+        return Result(notice, "pending", status, "gone", milliseconds, 0.0, gone=True)
     if status >= 500 or status in _RETRIED:
-        pause = max(pause_after(head.attempts), retry_after(response))
-        return Result(head, "pending", status, said, milliseconds, pause)
-    return Result(head, "parked", status, said, milliseconds, None)
+        pause = max(pause_after(notice.attempts), retry_after(response.headers.get("retry-after", "")))
+        return Result(notice, "pending", status, said, milliseconds, pause)
+    return Result(notice, "parked", status, said, milliseconds, None)
 
 
 def pause_after(attempts: int) -> float:
@@ -217,9 +267,8 @@ def pause_after(attempts: int) -> float:
     return pause * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - a spread, not a secret
 
 
-def retry_after(response: httpx.Response) -> float:
+def retry_after(stated: str) -> float:
     """Return the seconds a receiver asks for (RFC 9110, 10.2.3), at most a day; 0 where it does not."""
-    stated = response.headers.get("retry-after", "")
     try:
         if stated.isdecimal():
             return float(min(int(stated), 86_400))

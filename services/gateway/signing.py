@@ -17,6 +17,9 @@ from shared.identifiers import new_id
 
 LIVE_KEYS = 2
 
+# For the statement of who signs: which keys are in use, the newest first.
+LIVE_KIDS = "ARRAY(SELECT kid FROM signing_keys WHERE retired_at IS NULL ORDER BY created_at DESC)"
+
 
 class Wrapping:
     """Wraps private keys for storage with a master key that is kept outside the database."""
@@ -102,10 +105,22 @@ async def rotate(session: AsyncSession, wrapping: Wrapping, *, now: datetime) ->
     return keys[:LIVE_KEYS]
 
 
-async def load_signer(session: AsyncSession, wrapping: Wrapping) -> Signer:
-    """Return a signer with the live keys."""
-    keys = await live_keys(session)
-    return Signer([Ed25519PrivateKey.from_private_bytes(wrapping.unwrap(key.wrapped_private_key)) for key in keys])
+class Keyring:
+    """The signer of the live keys, unwrapped once and again when other keys are live."""
+
+    def __init__(self, wrapping: Wrapping) -> None:
+        self._wrapping = wrapping
+        self._kids: list[str] = []
+        self._signer = Signer([])
+
+    async def signer(self, session: AsyncSession, kids: list[str]) -> Signer:
+        """Return the signer; `kids` are the live keys as this transaction has just read them (LIVE_KIDS)."""
+        if kids != self._kids:
+            keys = await live_keys(session)
+            unwrapped = [self._wrapping.unwrap(key.wrapped_private_key) for key in keys]
+            self._signer = Signer([Ed25519PrivateKey.from_private_bytes(key) for key in unwrapped])
+            self._kids = [key.kid for key in keys]
+        return self._signer
 
 
 def published(key: SigningKey) -> dict[str, str]:
