@@ -8,12 +8,16 @@ from msgspec import Struct, field
 
 from services.listings.documents import Documents
 from services.listings.matching import Match
+from shared.events.listings import Trade
 
 MOST_KEPT = 20_000
 
 
 class Known(Struct, gc=False):
-    """A transaction in hand: what was stored, and what a batch adds. Amounts are in minor units."""
+    """A transaction in hand: what was stored, and what a batch adds. Amounts are in minor units.
+
+    `trades` is what its order comes to, worked out once: None until then.
+    """
 
     id: UUID
     platform_id: str
@@ -23,6 +27,7 @@ class Known(Struct, gc=False):
     match: Match = field(default_factory=lambda: Match("awaiting_documents", []))
     due_minor: int = 0
     paid_minor: int = 0
+    trades: list[Trade] | None = None
 
 
 class Recent:

@@ -21,7 +21,7 @@ from shared.events.listings import (
     TransactionMismatched,
     TransactionRecorded,
 )
-from shared.events.platform import ReviewPosted, ReviewRemoved
+from shared.events.platform import OrderPlaced, ReviewPosted, ReviewRemoved
 from shared.identifiers import account_id, transaction_id
 from shared.messaging import publish
 
@@ -103,18 +103,19 @@ async def _load(session: AsyncSession, wanted: dict[UUID, list[Received]]) -> di
 
 
 def _merge(transaction: Known, received: Sequence[Received], tolerances: Tolerances) -> bool:
-    changed = False
-    for one in received:
-        if type(one.event) in _REVIEWS:
-            continue
-        transaction.documents.add(one.event)
-        changed = True
-    if changed:
+    documents = [one.event for one in received if type(one.event) not in _REVIEWS]
+    for document in documents:
+        transaction.documents.add(document)
+        if type(document) is OrderPlaced:
+            transaction.trades = None
+    if documents:
         transaction.match = classify(transaction.documents, tolerances)
-        transaction.due_minor = due_minor(transaction.documents)
         transaction.paid_minor = paid_minor(transaction.documents)
+        if transaction.trades is None:
+            transaction.trades = trades(transaction.platform_id, transaction.documents.lines)
+            transaction.due_minor = due_minor(transaction.documents)
         transaction.revision += 1
-    return changed
+    return bool(documents)
 
 
 async def _store(session: AsyncSession, changed: Sequence[Known]) -> int:
@@ -188,7 +189,7 @@ def events_of(transaction: Known) -> list[TransactionEvent]:
     elif transaction.match.match == "awaiting_documents":
         kind = TransactionRecorded
     shared = _state(transaction)
-    parts: list[Trade] | list[None] = trades(transaction.platform_id, transaction.documents.lines) or [None]
+    parts: list[Trade] | list[None] = transaction.trades or [None]
     return [kind(**shared, part=index, parts=len(parts), trade=trade) for index, trade in enumerate(parts)]
 
 
