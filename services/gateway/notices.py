@@ -1,17 +1,15 @@
 """Which notice an event becomes, for which endpoints, and its place in the line of its subject."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
+import asyncpg
 import msgspec
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.gateway.models import Account, Delivery, Endpoint
 from shared.consumer import Received
 from shared.database import driver
 from shared.events.credit import LevelChanged
@@ -19,8 +17,17 @@ from shared.events.identity import OperatorLinked
 from shared.events.risk import AlertRaised, AlertWithdrawn
 from shared.identifiers import account_id, derived_id
 
+News = LevelChanged | AlertRaised | AlertWithdrawn
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
 SEVERITIES = ("low", "medium", "high", "critical")
 
+_LINK = """
+    INSERT INTO accounts (account_id, operator_id) SELECT * FROM unnest($1::uuid[], $2::uuid[])
+    ON CONFLICT (account_id) DO UPDATE SET operator_id = excluded.operator_id
+"""
+_HOLDERS = "SELECT account_id, operator_id FROM accounts WHERE account_id = ANY($1::uuid[])"
+_SUBSCRIBERS = "SELECT id, types, least_severity FROM endpoints WHERE state = 'active' ORDER BY id"
 _PLACES = """
     INSERT INTO lines (endpoint_id, subject, last_seq, head_seq, due_at)
     SELECT e, s, n, 1, now() FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS x (e, s, n)
@@ -28,7 +35,20 @@ _PLACES = """
     RETURNING endpoint_id, subject, last_seq
 """
 
+_QUEUE = """
+    INSERT INTO deliveries (id, endpoint_id, subject, seq, event_id, type, body)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bytea[])
+"""
+
 _encode = msgspec.json.Encoder().encode
+
+
+class Subscriber(NamedTuple):
+    """An active endpoint, and what it wants to be told."""
+
+    id: UUID
+    types: list[str]
+    least_severity: str
 
 
 class Notice(NamedTuple):
@@ -38,7 +58,6 @@ class Notice(NamedTuple):
     subject: UUID
     type: str
     at: datetime
-    severity: str | None
     data: dict[str, Any]
 
 
@@ -52,82 +71,70 @@ class Body(msgspec.Struct, frozen=True):
 
 async def link(session: AsyncSession, events: Sequence[OperatorLinked]) -> None:
     """Remember whose accounts they are."""
-    newest = {e.account_id: {"account_id": e.account_id, "operator_id": e.operator_id} for e in events}
-    statement = insert(Account)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[Account.account_id], set_={"operator_id": statement.excluded.operator_id}
-        ),
-        [newest[account] for account in sorted(newest)],
-    )
+    newest = {event.account_id: event.operator_id for event in events}
+    accounts = sorted(newest)
+    await (await driver(session)).execute(_LINK, accounts, [newest[account] for account in accounts])
 
 
 async def queue(session: AsyncSession, received: Sequence[Received]) -> None:
     """Put each event in the line of its subject, at every active endpoint that wants it."""
-    holders = await _holders(session, received)
-    notices = [_notice(one, holders) for one in received]
-    statement = select(Endpoint).where(Endpoint.state == "active").order_by(Endpoint.id)
-    endpoints = list((await session.execute(statement)).scalars())
-    wanted = [(endpoint, notice) for endpoint in endpoints for notice in notices if wants(endpoint, notice)]
-    if not wanted:
+    connection = await driver(session)
+    subscribers = [Subscriber(*row) for row in await connection.fetch(_SUBSCRIBERS)]
+    news = [one for one in received if any(wants(subscriber, one.event) for subscriber in subscribers)]
+    if not news:
         return
-    places = await _places(session, Counter((e.id, n.subject) for e, n in wanted))
+    holders = await _holders(connection, news)
+    told = [(one.event, _notice(one, holders)) for one in news]
+    wanted = [(s.id, notice) for s in subscribers for event, notice in told if wants(s, event)]
+    places = await _places(connection, Counter((endpoint, notice.subject) for endpoint, notice in wanted))
     rows = []
     for endpoint, notice in wanted:
-        places[endpoint.id, notice.subject] += 1
-        rows.append(_row(endpoint, notice, places[endpoint.id, notice.subject]))
-    await session.execute(insert(Delivery), rows)
+        places[endpoint, notice.subject] += 1
+        rows.append(_row(endpoint, notice, places[endpoint, notice.subject]))
+    await connection.execute(_QUEUE, *zip(*rows, strict=True))
 
 
-def wants(endpoint: Endpoint, notice: Notice) -> bool:
-    """Tell whether an endpoint subscribed to a notice of this type and severity."""
-    if notice.type not in endpoint.types:
+def wants(subscriber: Subscriber, event: News) -> bool:
+    """Tell whether an endpoint subscribed to an event of this type and severity."""
+    if event.type not in subscriber.types:
         return False
-    least = SEVERITIES.index(endpoint.least_severity)
-    return notice.severity is None or SEVERITIES.index(notice.severity) >= least
+    if isinstance(event, LevelChanged):
+        return True
+    return SEVERITIES.index(event.severity) >= SEVERITIES.index(subscriber.least_severity)
 
 
-async def _places(session: AsyncSession, counts: Counter[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], int]:
+async def _places(connection: Connection, counts: Counter[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], int]:
     """Reserve places at the end of lines; return the last place taken before in each."""
     keys = sorted(counts)
-    rows = await (await driver(session)).fetch(
-        _PLACES, [k[0] for k in keys], [k[1] for k in keys], [counts[k] for k in keys]
-    )
+    rows = await connection.fetch(_PLACES, [k[0] for k in keys], [k[1] for k in keys], [counts[k] for k in keys])
     ends = {(row["endpoint_id"], row["subject"]): row["last_seq"] for row in rows}
     return {key: end - counts[key] for key, end in ends.items()}
 
 
-async def _holders(session: AsyncSession, received: Sequence[Received]) -> dict[UUID, UUID]:
-    accounts = {one.event.account_id for one in received if not isinstance(one.event, LevelChanged)}
-    statement = select(Account.account_id, Account.operator_id).where(Account.account_id.in_(accounts - {None}))
-    return {account: operator for account, operator in (await session.execute(statement)).all()}
+async def _holders(connection: Connection, news: Sequence[Received]) -> dict[UUID, UUID]:
+    accounts = {one.event.account_id for one in news if not isinstance(one.event, LevelChanged)}
+    rows = await connection.fetch(_HOLDERS, list(accounts - {None}))
+    return {row["account_id"]: row["operator_id"] for row in rows}
 
 
-def _notice(one: Received, holders: dict[UUID, UUID]) -> Notice:
-    event: LevelChanged | AlertRaised | AlertWithdrawn = one.event
+def _notice(one: Received, holders: Mapping[UUID, UUID]) -> Notice:
+    event: News = one.event
     data: dict[str, Any] = msgspec.to_builtins(event)
     if isinstance(event, LevelChanged):
-        return Notice(one.id, event.operator_id, one.type, event.occurred_at, None, data)
+        return Notice(one.id, event.operator_id, one.type, event.occurred_at, data)
     subject = _subject(event, holders)
     data["operator_id"] = str(subject)
-    return Notice(one.id, subject, one.type, event.occurred_at, event.severity, data)
+    return Notice(one.id, subject, one.type, event.occurred_at, data)
 
 
-def _subject(event: AlertRaised | AlertWithdrawn, holders: dict[UUID, UUID]) -> UUID:
+def _subject(event: AlertRaised | AlertWithdrawn, holders: Mapping[UUID, UUID]) -> UUID:
     """Return the operator; the account until it is linked, the platform where no operator is known."""
     if event.account_id is None:
         return account_id(event.platform_id, "")
     return holders.get(event.account_id, event.account_id)
 
 
-def _row(endpoint: Endpoint, notice: Notice, seq: int) -> dict[str, object]:
-    body = Body(notice.type, notice.at, {**notice.data, "seq": seq})
-    return {
-        "id": derived_id("delivery", endpoint.id, notice.event_id),
-        "endpoint_id": endpoint.id,
-        "subject": notice.subject,
-        "seq": seq,
-        "event_id": notice.event_id,
-        "type": notice.type,
-        "body": _encode(body),
-    }
+def _row(endpoint: UUID, notice: Notice, seq: int) -> tuple[UUID, UUID, UUID, int, str, str, bytes]:
+    body = _encode(Body(notice.type, notice.at, {**notice.data, "seq": seq}))
+    delivery = derived_id("delivery", endpoint, notice.event_id)
+    return delivery, endpoint, notice.subject, seq, notice.event_id, notice.type, body
