@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, Text, UniqueConstraint, func
+from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -39,7 +39,10 @@ class Line(Base):
     """The notices about one subject for one endpoint: they leave one after the other."""
 
     __tablename__ = "lines"
-    __table_args__ = (Index("ix_lines_endpoint_id_due_at", "endpoint_id", "due_at"),)
+    # Of the lines that wait for something: most lines are at their end, and every poll would read them all.
+    __table_args__ = (
+        Index("ix_lines_waiting", "endpoint_id", "due_at", postgresql_where=text("head_seq <= last_seq")),
+    )
 
     endpoint_id: Mapped[UUID] = mapped_column(primary_key=True)
     subject: Mapped[UUID] = mapped_column(primary_key=True)

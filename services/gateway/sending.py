@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import groupby
-from typing import Any
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 import aiohttp
+import asyncpg
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 from yarl import URL
 
 from services.gateway.signing import LIVE_KIDS, Keyring, Signer, Wrapping
 from shared.clock import utc_now, wait
 from shared.database import Sessions, driver, is_connection_error, transaction
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +33,7 @@ LEASE_SECONDS = 30
 # A line's notices wait for each other, so a deep line makes the others wait for the end of the round.
 OF_A_LINE_AT_ONCE = 20
 AT_ONCE = 400
-# How long notices gather: a round costs two transactions, for one notice or for hundreds.
+# How long notices gather: a round costs a transaction, for one notice or for hundreds.
 POLL_SECONDS = 0.15
 TOLD_BYTES = 500
 _RETRIED = frozenset({408, 425, 429})
@@ -64,11 +68,15 @@ _SETTLE = """
         delivered_at = CASE WHEN x.state = 'delivered' THEN clock_timestamp() END
     FROM unnest($1::uuid[], $2::text[]) AS x (id, state) WHERE d.id = x.id
 """
-# A line that was rewound in the meantime keeps its place.
+# A line that was rewound in the meantime keeps its place. Lines are locked in the order in which `notices.queue`
+# takes them, or both could wait for each other.
 _ADVANCE = """
+    WITH locked AS (
+        SELECT subject FROM lines WHERE endpoint_id = $1 AND subject = ANY($2::uuid[]) ORDER BY subject FOR UPDATE)
     UPDATE lines l SET head_seq = CASE WHEN x.pause IS NULL THEN x.last + 1 ELSE x.last END,
         due_at = clock_timestamp() + coalesce(x.pause, 0) * interval '1 second'
     FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::float8[]) AS x (subject, first, last, pause)
+    JOIN locked USING (subject)
     WHERE l.endpoint_id = $1 AND l.subject = x.subject AND l.head_seq = x.first
 """
 
@@ -113,6 +121,15 @@ class Round:
         return sum(map(len, self.lines)) == AT_ONCE or any(len(line) == OF_A_LINE_AT_ONCE for line in self.lines)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """What came of a round: for each line, of its notices up to the first that is to be tried again."""
+
+    endpoint_id: UUID
+    lease: UUID
+    lines: Sequence[Sequence[Result]]
+
+
 class Sender:
     """Sends what is due, one leased endpoint at a time; several senders share the endpoints."""
 
@@ -137,35 +154,48 @@ class Sender:
     async def _sweep(self, stop: asyncio.Event) -> None:
         """Serve every endpoint with something due, those with much of it round after round."""
         served: list[UUID] = []
-        while not stop.is_set() and (begun := await self._begin(served)) is not None:
-            await self._finish(begun)
+        begun = await self._turn(None, served)
+        while begun is not None:
             if not begun.may_leave_more:
                 served.append(begun.endpoint_id)
+            sent = await self._send_all(begun)
+            if stop.is_set():
+                await self._end(sent)
+                return
+            begun = await self._turn(sent, served)
 
     async def send_once(self) -> int:
         """Lease an endpoint with something due, send what is due of its lines, settle it; return how many."""
-        begun = await self._begin(())
-        return await self._finish(begun) if begun is not None else 0
+        begun = await self._turn(None, ())
+        if begun is None:
+            return 0
+        sent = await self._send_all(begun)
+        await self._end(sent)
+        return sum(map(len, sent.lines))
 
-    async def _begin(self, served: Sequence[UUID]) -> Round | None:
-        lease = uuid4()
+    async def _turn(self, sent: Sent | None, served: Sequence[UUID]) -> Round | None:
+        """Settle a round and begin the next, in one transaction; `served` are the endpoints that are to wait."""
         async with transaction(self._sessions) as session:
-            connection = await driver(session)
-            endpoint = await connection.fetchrow(_LEASE, lease, timedelta(seconds=LEASE_SECONDS), served)
-            if endpoint is None:
-                return None
-            rows = await connection.fetch(_DUE, endpoint["id"], OF_A_LINE_AT_ONCE, AT_ONCE)
-            signer = await self._keyring.signer(session, endpoint["kids"])
-        due = [Due(*row) for row in rows]
+            if sent is not None:
+                await settle(await driver(session), sent)
+            return await self._begin(session, served)
+
+    async def _end(self, sent: Sent) -> None:
+        async with transaction(self._sessions) as session:
+            await settle(await driver(session), sent)
+
+    async def _begin(self, session: AsyncSession, served: Sequence[UUID]) -> Round | None:
+        connection = await driver(session)
+        lease = uuid4()
+        endpoint = await connection.fetchrow(_LEASE, lease, timedelta(seconds=LEASE_SECONDS), served)
+        if endpoint is None:
+            return None
+        signer = await self._keyring.signer(session, endpoint["kids"])
+        due = [Due(*row) for row in await connection.fetch(_DUE, endpoint["id"], OF_A_LINE_AT_ONCE, AT_ONCE)]
         lines = [list(line) for _, line in groupby(due, lambda notice: notice.subject)]
         return Round(endpoint["id"], lease, URL(endpoint["url"]), signer, lines)
 
-    async def _finish(self, begun: Round) -> int:
-        results = await self._send_all(begun)
-        await self._settle(begun, results)
-        return sum(map(len, results))
-
-    async def _send_all(self, begun: Round) -> list[list[Result]]:
+    async def _send_all(self, begun: Round) -> Sent:
         # The lease must outlive the sending: what is not begun in half of it is left for the next round.
         until = time.monotonic() + LEASE_SECONDS / 2
         waiting = iter(begun.lines)
@@ -175,7 +205,7 @@ class Sender:
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work()) for _ in range(min(self._concurrent, len(begun.lines)))]
-        return [line for task in tasks for line in task.result() if line]
+        return Sent(begun.endpoint_id, begun.lease, [line for task in tasks for line in task.result() if line])
 
     async def _send_line(self, begun: Round, line: Sequence[Due], until: float) -> list[Result]:
         """Send notices one after the other, up to the first that is to be tried again."""
@@ -208,36 +238,36 @@ class Sender:
             return Result(notice, "pending", None, said, _since(started), pause_after(notice.attempts))
         return judge(notice, response, said, _since(started))
 
-    async def _settle(self, begun: Round, lines: Sequence[Sequence[Result]]) -> None:
-        gone = any(result.gone for results in lines for result in results)
-        async with transaction(self._sessions) as session:
-            connection = await driver(session)
-            if await connection.fetchval(_RELEASE, begun.endpoint_id, begun.lease, gone) is None:
-                log.warning("lease_lost", endpoint=str(begun.endpoint_id))
-                return
-            await _write(connection, begun.endpoint_id, lines)
-        if gone:
-            log.error("endpoint_disabled", endpoint=str(begun.endpoint_id))
 
-
-async def _write(connection: Any, endpoint_id: UUID, lines: Sequence[Sequence[Result]]) -> None:  # asyncpg's connection
-    results = [result for line in lines for result in line]
+async def settle(connection: Connection, sent: Sent) -> None:
+    """Write down what came of a round and let the endpoint go, unless somebody else has it by now."""
+    results = [result for line in sent.lines for result in line]
+    gone = any(result.gone for result in results)
+    if await connection.fetchval(_RELEASE, sent.endpoint_id, sent.lease, gone) is None:
+        log.warning("lease_lost", endpoint=str(sent.endpoint_id))
+        return
     ids = [result.notice.id for result in results]
     await connection.execute(
         _LOG, ids, [r.status for r in results], [r.error for r in results], [r.milliseconds for r in results]
     )
     await connection.execute(_SETTLE, ids, [r.state for r in results])
-    await connection.execute(
-        _ADVANCE,
-        endpoint_id,
-        [line[0].notice.subject for line in lines],
-        [line[0].notice.seq for line in lines],
-        [line[-1].notice.seq for line in lines],
-        [line[-1].pause for line in lines],
-    )
+    await _advance(connection, sent)
+    if gone:
+        log.error("endpoint_disabled", endpoint=str(sent.endpoint_id))
     for result in results:
         if result.state == "parked":
             log.error("notice_parked", delivery=str(result.notice.id), status=result.status, seq=result.notice.seq)
+
+
+async def _advance(connection: Connection, sent: Sent) -> None:
+    await connection.execute(
+        _ADVANCE,
+        sent.endpoint_id,
+        [line[0].notice.subject for line in sent.lines],
+        [line[0].notice.seq for line in sent.lines],
+        [line[-1].notice.seq for line in sent.lines],
+        [line[-1].pause for line in sent.lines],
+    )
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> str:
