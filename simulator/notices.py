@@ -119,15 +119,15 @@ class NoticeStore:
         self._database.executescript(_SCHEMA)
         self._waiting: list[tuple[Notice, asyncio.Future[None]]] = []
         self._writing = asyncio.Lock()
+        # One task writes for all: were each to write when its turn came, each would find only the one before it.
+        self._writer: asyncio.Task[None] | None = None
 
     async def store(self, notice: Notice) -> None:
         """Return once the notice is on disk; notices that wait together share one commit."""
         stored = asyncio.get_running_loop().create_future()
         self._waiting.append((notice, stored))
-        async with self._writing:
-            now, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
-            if now:
-                await self._commit(now)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_waiting())
         await stored
 
     async def refuse(self, reason: str) -> None:
@@ -180,6 +180,12 @@ class NoticeStore:
 
     def _reader(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path)
+
+    async def _write_waiting(self) -> None:
+        while self._waiting:
+            async with self._writing:
+                now, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+                await self._commit(now)
 
     async def _commit(self, waiting: Sequence[tuple[Notice, asyncio.Future[None]]]) -> None:
         try:

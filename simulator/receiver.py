@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import typer
 import uvicorn
-from msgspec import Struct
+from msgspec import Meta, Struct
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -25,10 +25,14 @@ from simulator.signatures import ForgedError, KeysUnavailableError, PublicKeys, 
 _LARGEST_PAGE = 1_000
 
 
+# What SQLite can hold.
+_Seq = Annotated[int, Meta(le=2**63 - 1)]
+
+
 class _Subject(Struct, frozen=True):
     operator_id: str | None = None
     account_id: str | None = None
-    seq: int | None = None
+    seq: _Seq | None = None
 
 
 class _Body(Struct, frozen=True):
@@ -124,7 +128,18 @@ def main(
     # trust_env: the gateway is on this machine, a proxy of the environment is not.
     client = httpx.AsyncClient(timeout=5.0, trust_env=False)
     app = create_app(data, keys_url=keys, client=client)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+    )
 
 
 def _json(content: Struct) -> Response:

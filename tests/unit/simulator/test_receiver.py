@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from simulator.notices import Summary
+from simulator.notices import Notice, NoticeStore, Summary
 from simulator.receiver import create_app
 
 KEYS_URL = "http://gateway/.well-known/webhook-keys.json"
@@ -55,6 +55,18 @@ def encoded(key: Ed25519PrivateKey) -> str:
 
 def notice(seq: int = 1, *, operator_id: str = "operator-1", kind: str = "credit.level.changed") -> bytes:
     return msgspec.json.encode({"type": kind, "data": {"operator_id": operator_id, "seq": seq}})
+
+
+def stored(webhook_id: str, *, seq: int) -> Notice:
+    return Notice(
+        department="customs",
+        webhook_id=webhook_id,
+        type="credit.level.changed",
+        operator_id="operator-1",
+        seq=seq,
+        body=notice(seq),
+        received_at="2026-03-01T00:00:00.000+00:00",
+    )
 
 
 @dataclass
@@ -237,9 +249,24 @@ class TestNotices:
         assert {answer.status_code for answer in answers} == {204}
         assert (summary.distinct, summary.missing) == (200, 0)
 
+    async def test_that_come_while_others_are_written_share_one_commit(self, tmp_path: Path) -> None:
+        store, statements = NoticeStore(tmp_path), list[str]()
+        store._database.set_trace_callback(statements.append)
+
+        async def one_after_the_other(sender: int) -> None:
+            for seq in range(1, 11):
+                await store.store(stored(f"{sender}_{seq}", seq=seq))
+
+        await asyncio.gather(*map(one_after_the_other, range(10)))
+
+        assert store.summary().distinct == 100
+        assert 10 <= statements.count("COMMIT") <= 40
+        store.close()
+
     async def test_that_are_signed_but_no_notices_are_refused_for_good(self, door: Door) -> None:
         assert (await door.send("msg_1", b"[]")).status_code == 400
-        assert (await door.summary()).refusals == {"signed, but not a notice": 1}
+        assert (await door.send("msg_2", notice(2**63))).status_code == 400
+        assert (await door.summary()).refusals == {"signed, but not a notice": 2}
 
     async def test_are_listed_in_pages(self, door: Door) -> None:
         for seq in range(1, 6):
