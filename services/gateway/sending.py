@@ -15,7 +15,6 @@ import aiohttp
 import asyncpg
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
-from yarl import URL
 
 from services.gateway.signing import LIVE_KIDS, Keyring, Signer, Wrapping
 from shared.clock import utc_now, wait
@@ -111,7 +110,7 @@ class Round:
 
     endpoint_id: UUID
     lease: UUID
-    url: URL
+    url: str
     signer: Signer
     lines: Sequence[Sequence[Due]]
 
@@ -193,7 +192,7 @@ class Sender:
         signer = await self._keyring.signer(session, endpoint["kids"])
         due = [Due(*row) for row in await connection.fetch(_DUE, endpoint["id"], OF_A_LINE_AT_ONCE, AT_ONCE)]
         lines = [list(line) for _, line in groupby(due, lambda notice: notice.subject)]
-        return Round(endpoint["id"], lease, URL(endpoint["url"]), signer, lines)
+        return Round(endpoint["id"], lease, endpoint["url"], signer, lines)
 
     async def _send_all(self, begun: Round) -> Sent:
         # The lease must outlive the sending: what is not begun in half of it is left for the next round.
@@ -234,7 +233,7 @@ class Sender:
             ):
                 said = await _beginning(response)
         except (aiohttp.ClientError, OSError) as error:
-            said = f"{type(error).__name__}: {error}"[:TOLD_BYTES]
+            said = _storable(f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:TOLD_BYTES])
             return Result(notice, "pending", None, said, _since(started), pause_after(notice.attempts))
         return judge(notice, response, said, _since(started))
 
@@ -271,10 +270,14 @@ async def _advance(connection: Connection, sent: Sent) -> None:
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> str:
-    """Return the first words of an answer as text that can be stored; the rest is not read, however long it is."""
+    """Return the first words of an answer; the rest is not read, however long it is."""
     said = b""
     while len(said) < TOLD_BYTES and not response.content.at_eof():
         said += await response.content.read(TOLD_BYTES - len(said))
+    return _storable(said)
+
+
+def _storable(said: bytes) -> str:
     return said.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
