@@ -137,6 +137,7 @@ async def drive(stack: Stack, first: Sequence[Batch], load: Sequence[Batch], eve
     await _quiet(stack)
     done = time.monotonic()
     after = meters.cpu()
+    await asyncio.sleep(4 * _POLL_SECONDS)
     watching.cancel()
     await sender.close()
     events = sender.sent.events

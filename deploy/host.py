@@ -13,7 +13,7 @@ import structlog
 import uvloop
 
 from shared.logs import configure_logging
-from shared.process import configure_tracing, settle_memory
+from shared.process import configure_tracing, run_in_batches, settle_memory
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +28,8 @@ def main(parts: list[str]) -> None:
     configure_tracing("host", os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
     loaded = [_load(part) for part in parts]
     settle_memory()
+    if all(role != "api" for role, _, _ in loaded):
+        run_in_batches()
     uvloop.run(run_parts(loaded))
     # The interpreter's last collection over all that was imported takes 0.4 s of a core, in every process of
     # a stack that stops at once: with this there is nothing left to collect.

@@ -125,6 +125,7 @@ class Consumer:
         pattern: str | None = None,
         max_records: int = 4_000,
         least_pause: float = 0.0,
+        fetch_wait_ms: int = POLL_MS,
         member: Member = ANYONE,
     ) -> None:
         self.name = name
@@ -136,6 +137,7 @@ class Consumer:
         self._pattern = pattern
         self._max_records = max_records
         self._least_pause = least_pause
+        self._fetch_wait_ms = fetch_wait_ms
         self._member = member
         self._not_taken: Exception | None = None
         self._positions: dict[TopicPartition, stream_positions.Position] = {}
@@ -167,10 +169,10 @@ class Consumer:
             partition_assignment_strategy=(RangePartitionAssignor,),
             group_instance_id=self._member.name,
             session_timeout_ms=self._member.session_timeout_ms,
-            heartbeat_interval_ms=self._member.session_timeout_ms // 6,
+            heartbeat_interval_ms=self._member.session_timeout_ms // 4,
             max_poll_interval_ms=300_000,
             max_partition_fetch_bytes=4 << 20,
-            fetch_max_wait_ms=POLL_MS,
+            fetch_max_wait_ms=self._fetch_wait_ms,
             metadata_max_age_ms=5_000 if self._pattern else 60_000,
         )
         await consumer.start()

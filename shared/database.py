@@ -36,6 +36,7 @@ Sessions = async_sessionmaker[AsyncSession]
 K = TypeVar("K")
 V = TypeVar("V")
 _KEPT = "kept"
+_DRIVER = "driver"
 
 
 def new_metadata() -> MetaData:
@@ -108,6 +109,7 @@ async def transaction(sessions: Sessions, platform: str = EVERY_PLATFORM) -> Asy
         try:
             async with session.begin():
                 await see_platform(session, platform)
+                session.info[_DRIVER] = await driver(session)
                 yield session
         except BaseException:
             forget(session)
@@ -125,8 +127,12 @@ async def driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
 
     The session's transaction is open by then: `transaction()` has set whose rows it sees.
     """
-    connection = await session.connection()
-    raw = (await connection.get_raw_connection()).driver_connection
+    # Asked for ten times a batch, and each time SQLAlchemy goes through a greenlet for it. A savepoint is only set
+    # by asking.
+    raw = session.info.get(_DRIVER)
+    if raw is None or session.in_nested_transaction():
+        connection = await session.connection()
+        raw = (await connection.get_raw_connection()).driver_connection
     assert isinstance(raw, asyncpg.Connection)
     return raw
 

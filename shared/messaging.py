@@ -5,7 +5,7 @@ The accepted log of an ingest door is the same table: what platforms sent, as th
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from shared.database import driver, new_metadata
+from shared.database import columns, driver, new_metadata
 from shared.events.base import Event
 from shared.identifiers import new_id
 
@@ -30,7 +30,10 @@ _decompress = zstandard.ZstdDecompressor().decompress
 _encode = msgspec.json.Encoder().encode
 
 
-_ENQUEUE = "INSERT INTO outbox (topic, count, body, traceparent) VALUES ($1, $2, $3, $4)"
+_ENQUEUE = """
+    INSERT INTO outbox (topic, count, body, traceparent)
+    SELECT t, c, b, $4 FROM unnest($1::text[], $2::int[], $3::bytea[]) WITH ORDINALITY AS x (t, c, b, n) ORDER BY n
+"""
 
 
 class Xid8(UserDefinedType[int]):
@@ -177,16 +180,19 @@ async def publish(session: AsyncSession, events: Event | Iterable[Event], *, sou
     for event in (events,) if isinstance(events, Event) else events:
         subject = str(event.key())
         by_topic[event.topic].append(Message(subject.encode(), _structured(event, subject, address)))
-    for topic, messages in by_topic.items():
-        await enqueue(session, topic, messages)
+    await enqueue(session, by_topic)
 
 
-async def enqueue(session: AsyncSession, topic: str, messages: Sequence[Message]) -> None:
-    """Insert ready messages for one topic."""
-    connection = await driver(session)
-    for start in range(0, len(messages), MAX_EVENTS_PER_ROW):
-        part = messages[start : start + MAX_EVENTS_PER_ROW]
-        await connection.execute(_ENQUEUE, topic, len(part), pack(part), current_traceparent())
+async def enqueue(session: AsyncSession, by_topic: Mapping[str, Sequence[Message]]) -> None:
+    """Insert ready messages, a row a topic."""
+    rows = [
+        (topic, len(part), pack(part))
+        for topic, messages in by_topic.items()
+        for start in range(0, len(messages), MAX_EVENTS_PER_ROW)
+        for part in (messages[start : start + MAX_EVENTS_PER_ROW],)
+    ]
+    if rows:
+        await (await driver(session)).execute(_ENQUEUE, *columns(rows, list, list, list), current_traceparent())
 
 
 class _Structured(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,6 +49,8 @@ class PlatformTopics(Consumer):
             handlers={},
             known_types={},
             pattern=r"^platform\..+",
+            # Mostly silent, where platforms post: to ask less often costs a platform that does not some 0.2 s.
+            fetch_wait_ms=500,
             member=member,
         )
         self._service = service

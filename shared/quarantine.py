@@ -46,8 +46,7 @@ async def put(session: AsyncSession, consumer: str, refused: Sequence[Refused]) 
     letters: dict[str, list[Message]] = defaultdict(list)
     for one in refused:
         letters[f"{one.place.topic}.{consumer}.dlq"].append(_dead_letter(one))
-    for topic, messages in letters.items():
-        await enqueue(session, topic, messages)
+    await enqueue(session, letters)
 
 
 async def count(session: AsyncSession) -> int:

@@ -40,6 +40,10 @@ _READ = """
     RETURNING topic, partition, next, last_sequence
 """
 _ADVANCE = """
+    WITH remembered AS (
+        INSERT INTO applied_batches (consumer, topic, partition, positions)
+        SELECT $1, t, p, b FROM unnest($2::text[], $3::int[], $10::bytea[]) AS r (t, p, b) WHERE b <> ''
+    )
     UPDATE stream_offsets s SET
         next = x.after, last_sequence = x.sequence, applied = s.applied + x.applied,
         batches = s.batches + 1, seconds = s.seconds + $8, moved_at = clock_timestamp()
@@ -47,10 +51,6 @@ _ADVANCE = """
         AS x (topic, partition, before, after, sequence, applied)
     WHERE s.consumer = $1 AND s.topic = x.topic AND s.partition = x.partition
         AND s.next = x.before AND s.cluster_id = $9
-"""
-_REMEMBER = """
-    INSERT INTO applied_batches (consumer, topic, partition, positions)
-    SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bytea[])
 """
 
 
@@ -77,17 +77,7 @@ async def advance(
     Returns how many moved: fewer than asked for means that another owner has moved them.
     """
     items = sorted(progress.items())
-    connection = await driver(session)
-    known = [(place, p) for place, p in items if p.positions]
-    if known:
-        await connection.execute(
-            _REMEMBER,
-            consumer,
-            [place.topic for place, _ in known],
-            [place.partition for place, _ in known],
-            [np.array(p.positions, dtype="<i8").tobytes() for _, p in known],
-        )
-    status = await connection.execute(
+    status = await (await driver(session)).execute(
         _ADVANCE,
         consumer,
         [place.topic for place, _ in items],
@@ -98,5 +88,6 @@ async def advance(
         [len(p.positions) for _, p in items],
         seconds,
         cluster_id,
+        [np.array(p.positions, dtype="<i8").tobytes() for _, p in items],
     )
     return int(status.rsplit(" ", 1)[1])

@@ -16,7 +16,6 @@ from shared.database import driver
 from shared.events.listings import ReviewRecorded
 from shared.events.platform import ReviewPosted, ReviewRemoved
 from shared.identifiers import account_id, derived_id, transaction_id
-from shared.messaging import publish
 
 _STORE = """
     INSERT INTO reviews (id, platform_id, transaction_id, review_ref, order_ref, listing_ref, buyer_ref,
@@ -28,21 +27,19 @@ _STORE = """
 _NOT_A_LETTER = re.compile(r"[\W\d_]+")
 
 
-async def record(session: AsyncSession, received: Sequence[Received], known: Mapping[UUID, Documents]) -> None:
-    """Store posted reviews, mark removed ones, and publish each new one with its operator."""
-    posted = {}
-    for one in received:
-        if type(one.event) is ReviewPosted:
-            posted[review_id(one)] = one
+async def record(
+    session: AsyncSession, received: Sequence[Received], known: Mapping[UUID, Documents]
+) -> list[ReviewRecorded]:
+    """Store posted reviews and mark removed ones; return each new one with its operator, to be published."""
+    posted = {review_id(one): one for one in received if type(one.event) is ReviewPosted}
+    new: set[UUID] = set()
     if posted:
-        columns = zip(*(_row(i, one) for i, one in posted.items()), strict=True)
-        stored = await (await driver(session)).fetch(_STORE, *map(list, columns))
-        new = {row["id"] for row in stored}
-        events = [_event(i, one, known) for i, one in posted.items() if i in new]
-        await publish(session, events, source="listings")
+        rows = zip(*(_row(i, one) for i, one in posted.items()), strict=True)
+        new = {row["id"] for row in await (await driver(session)).fetch(_STORE, *map(list, rows))}
     for one in received:
         if type(one.event) is ReviewRemoved:
             await _remove(session, one)
+    return [_event(i, one, known) for i, one in posted.items() if i in new]
 
 
 async def _remove(session: AsyncSession, one: Received) -> None:

@@ -15,6 +15,7 @@ from services.listings.recent import Known, Recent
 from shared.consumer import Received
 from shared.database import columns, driver, number_array, text_array
 from shared.events.listings import (
+    ReviewRecorded,
     Trade,
     TransactionEvent,
     TransactionMatched,
@@ -67,7 +68,7 @@ async def record(session: AsyncSession, received: Sequence[Received], tolerances
     known |= await _load(session, {i: ones for i, ones in by_transaction.items() if i not in known})
     posted = [one for one in received if type(one.event) in _REVIEWS]
     changed = []
-    published: list[TransactionEvent] = []
+    published: list[TransactionEvent | ReviewRecorded] = []
     for identifier, documents in by_transaction.items():
         transaction = known[identifier]
         if _merge(transaction, documents, tolerances):
@@ -77,8 +78,8 @@ async def record(session: AsyncSession, received: Sequence[Received], tolerances
     if await _store(session, changed) != len(changed):
         recent.forget()
         raise StaleTransaction("a transaction was stored by somebody else, or its last batch was rolled back")
+    published += await reviews.record(session, posted, {i: k.documents for i, k in known.items()})
     await publish(session, published, source="listings")
-    await reviews.record(session, posted, {i: k.documents for i, k in known.items()})
     recent.keep(transaction for transaction in known.values() if transaction.revision)
 
 
