@@ -1,6 +1,7 @@
 """The whole path under load: POST → accepted → Kafka → assessed and profiled, all on one machine."""
 
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 import numpy as np
@@ -45,10 +47,30 @@ class Outcome:
     peak_mb: Mapping[str, float]
     bytes_written_per_event: float
     lag_events: int
+    loop_seconds: float
+
+    @property
+    def throughput(self) -> float:
+        """Return events per second, from the first that is sent until all are through."""
+        return self.events / self.visible_seconds
+
+    @property
+    def busy_share(self) -> float:
+        """Return the share of the machine's cores that was used."""
+        used = sum(self.cpu_us_per_event.values()) * self.events / 1e6
+        return used / self.visible_seconds / (os.cpu_count() or 1)
 
     def percentile_ms(self, q: float) -> float:
         """Return a percentile of the probes' latencies, in milliseconds."""
         return float(np.percentile(self.latencies, q) * 1000) if self.latencies else float("nan")
+
+
+@dataclass(frozen=True)
+class External:
+    """A broker that is not the stack's own, and its processes, so that they count."""
+
+    bootstrap: str
+    pids: Mapping[str, int]
 
 
 class Watcher:
@@ -94,14 +116,15 @@ class Watcher:
 class Meters:
     """CPU seconds and memory of every process of the stack, PostgreSQL's and the broker's included."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, others: Mapping[str, int]) -> None:
         self._stack = stack
+        self._others = others
         self.peak: dict[str, float] = {}
 
     def cpu(self) -> dict[str, float]:
         """Return the CPU seconds used so far, by process."""
         used = {"load generator": sum(psutil.Process().cpu_times()[:2])}
-        for name, pid in self._stack.pids().items():
+        for name, pid in [*self._stack.pids().items(), *self._others.items()]:
             process = psutil.Process(pid)
             family = [process, *process.children(recursive=True)]
             used[name] = sum(sum(_times(p)) for p in family)
@@ -119,7 +142,13 @@ def _times(process: psutil.Process) -> tuple[float, float]:
     return times.user + times.children_user, times.system + times.children_system
 
 
-async def drive(stack: Stack, first: Sequence[Batch], load: Sequence[Batch], events_per_s: float | None) -> Outcome:
+async def drive(
+    stack: Stack,
+    first: Sequence[Batch],
+    load: Sequence[Batch],
+    events_per_s: float | None,
+    others: Mapping[str, int] = MappingProxyType({}),
+) -> Outcome:
     """Send a load at a rate, wait until it is all through, and say what it took."""
     platforms = {batch.platform_id for batch in [*first, *load]}
     tokens = {p: stack.issuer.issue(Role.PLATFORM, platform_id=p) for p in platforms}
@@ -127,7 +156,7 @@ async def drive(stack: Stack, first: Sequence[Batch], load: Sequence[Batch], eve
     await sender.send(first, None)
     await _quiet(stack)
     sender.sent.events, sender.sent.answers = 0, []
-    watcher, meters = Watcher(stack, sender.sent), Meters(stack)
+    watcher, meters = Watcher(stack, sender.sent), Meters(stack, others)
     watching = asyncio.create_task(watcher.run())
     before, written = meters.cpu(), await _written(stack)
     started = time.monotonic()
@@ -153,7 +182,16 @@ async def drive(stack: Stack, first: Sequence[Batch], load: Sequence[Batch], eve
         peak_mb=meters.peak,
         bytes_written_per_event=(await _written(stack) - written) / events,
         lag_events=lag,
+        loop_seconds=_fixed_loop(),
     )
+
+
+def _fixed_loop() -> float:
+    """Return the seconds of five million additions: the same machine may be slow at one time and fast at another."""
+    started, total = time.perf_counter(), 0
+    for number in range(5_000_000):
+        total += number
+    return time.perf_counter() - started
 
 
 async def _written(stack: Stack) -> int:
@@ -228,11 +266,13 @@ async def stack(kafka: str | None) -> AsyncIterator[Stack]:
             yield running
 
 
-async def measure(seconds: float, events_per_s: float | None, *, size: int, kafka: str | None = None) -> Outcome:
+async def measure(
+    seconds: float, events_per_s: float | None, *, size: int, external: External | None = None
+) -> Outcome:
     """Run a fresh stack under one rate for so many seconds; without a rate, as fast as it accepts."""
     rate = events_per_s or UNPACED_EVENTS_PER_S
     first, load = make_batches(
         int(seconds * rate), seed=11, size=size, probe_every=max(1, int(rate / size / PROBES_PER_S))
     )
-    async with stack(kafka) as running:
-        return await drive(running, first, load, events_per_s)
+    async with stack(external.bootstrap if external else None) as running:
+        return await drive(running, first, load, events_per_s, external.pids if external else {})

@@ -102,7 +102,7 @@ async def take(app: FastAPI, ingest: Ingest, platform_id: str, raws: Sequence[by
     """Accept a batch in a transaction of its own; in a second one where it holds what is known."""
     try:
         async with transaction(app.state.sessions, platform_id) as session:
-            return await ingest.accept(session, platform_id, raws, as_new=True)
+            return await ingest.accept_new(session, platform_id, raws)
     except IdKnown:
         async with transaction(app.state.sessions, platform_id) as session:
             return await ingest.accept(session, platform_id, raws)

@@ -77,10 +77,21 @@ class Stored:
 _NEXT_ID = "SELECT nextval(pg_get_serial_sequence('outbox', 'id'))"
 _REMEMBER = """
     INSERT INTO accepted_events (platform_id, event_id, payload_hash, outbox_id, index)
-    SELECT $1, e, substr($4::bytea, (n::int - 1) * $6::int + 1, $6), $2, i
-    FROM unnest($3::text::text[], $5::text::smallint[]) WITH ORDINALITY AS x (e, i, n)
+    SELECT $1, e, substr($2::bytea, (n::int - 1) * $3::int + 1, $3), $6, i
+    FROM unnest($4::text::text[], $5::text::smallint[]) WITH ORDINALITY AS x (e, i, n)
+    ON CONFLICT DO NOTHING RETURNING index
 """
-_REMEMBER_NEW = f"{_REMEMBER} ON CONFLICT DO NOTHING RETURNING index"
+_STORE_NEW = """
+    WITH sent AS (
+        INSERT INTO outbox (topic, count, body, traceparent) VALUES ($6, $7, $8, $9) RETURNING id
+    ), counted AS (
+        INSERT INTO accepted_batches (platform_id, outbox_id, accepted, duplicate, rejected)
+        SELECT $1, id, $10::jsonb, 0, $11 FROM sent
+    )
+    INSERT INTO accepted_events (platform_id, event_id, payload_hash, outbox_id, index)
+    SELECT $1, e, substr($2::bytea, (n::int - 1) * $3::int + 1, $3), (SELECT id FROM sent), i
+    FROM unnest($4::text::text[], $5::text::smallint[]) WITH ORDINALITY AS x (e, i, n)
+"""
 _OUTBOX = """
     INSERT INTO outbox (id, topic, count, body, traceparent) OVERRIDING SYSTEM VALUE
     VALUES ($1, $2, $3, $4, $5)
@@ -100,54 +111,51 @@ class IdKnown(Exception):
     """An id of a batch that was taken for new is known, or stands in it twice: nothing was stored."""
 
 
-async def store(
-    session: AsyncSession, topic: str, platform_id: str, items: Sequence[Item], rejected: int, *, as_new: bool
-) -> Stored:
-    """Store new events of a platform, and tell known ids from claimed ones.
+async def store_new(session: AsyncSession, topic: str, platform_id: str, items: Sequence[Item], rejected: int) -> None:
+    """Store a platform's events, all of them new, in one statement. Raises IdKnown where one is not."""
+    connection = await driver(session)
+    outbox = (topic, len(items), _body(items), current_traceparent())
+    try:
+        await connection.execute(_STORE_NEW, *_narrow(platform_id, items), *outbox, _by_type(items), rejected)
+    except asyncpg.UniqueViolationError as error:
+        raise IdKnown(f"an id of {platform_id}'s batch is known") from error
 
-    With `as_new`, every id is taken for new, which costs the database half; raises IdKnown where one is not.
-    """
+
+async def store(session: AsyncSession, topic: str, platform_id: str, items: Sequence[Item], rejected: int) -> Stored:
+    """Store new events of a platform, and tell known ids from claimed ones."""
     connection = await driver(session)
     outbox_id = await connection.fetchval(_NEXT_ID)
-    new = await _remember(connection, platform_id, outbox_id, items, as_new=as_new)
-    fresh = items if new is None else [item for item in items if item.index in new]
+    inserted = await connection.fetch(_REMEMBER, *_narrow(platform_id, items), outbox_id)
+    new = {row["index"] for row in inserted}
+    fresh = [item for item in items if item.index in new]
     stored = Stored(accepted=len(fresh))
     if fresh:
-        body = pack([Message(str(item.key).encode(), item.raw) for item in fresh])
-        await connection.execute(_OUTBOX, outbox_id, topic, len(fresh), body, current_traceparent())
-    if new is not None:
-        await _sort_out(connection, platform_id, [i for i in items if i.index not in new], stored)
-    counts = msgspec.json.encode(Counter(item.type for item in fresh)).decode()
-    await connection.execute(
-        _COUNT,
-        platform_id,
-        outbox_id if fresh else None,
-        counts,
-        stored.duplicate,
-        rejected + len(stored.conflicting),
-    )
+        await connection.execute(_OUTBOX, outbox_id, topic, len(fresh), _body(fresh), current_traceparent())
+    await _sort_out(connection, platform_id, [item for item in items if item.index not in new], stored)
+    refused = rejected + len(stored.conflicting)
+    known_id = outbox_id if fresh else None
+    await connection.execute(_COUNT, platform_id, known_id, _by_type(fresh), stored.duplicate, refused)
     return stored
 
 
-async def _remember(
-    connection: Any, platform_id: str, outbox_id: int, items: Sequence[Item], *, as_new: bool
-) -> set[int] | None:
-    """Store ids that are not known; return the indexes of those, or None where all were new."""
-    ids, indexes = text_array([item.id for item in items]), number_array([item.index for item in items])
+def _narrow(platform_id: str, items: Sequence[Item]) -> tuple[object, ...]:
     hashes = b"".join([item.payload_hash for item in items])
-    columns = (platform_id, outbox_id, ids, hashes, indexes, HASH_BYTES)
-    if as_new:
-        try:
-            await connection.execute(_REMEMBER, *columns)
-        except asyncpg.UniqueViolationError as error:
-            raise IdKnown(f"an id of {platform_id}'s batch is known") from error
-        return None
-    inserted = await connection.fetch(_REMEMBER_NEW, *columns)
-    return {row["index"] for row in inserted} if len(inserted) < len(items) else None
+    ids, indexes = text_array([item.id for item in items]), number_array([item.index for item in items])
+    return platform_id, hashes, HASH_BYTES, ids, indexes
+
+
+def _body(items: Sequence[Item]) -> bytes:
+    return pack([Message(str(item.key).encode(), item.raw) for item in items])
+
+
+def _by_type(items: Sequence[Item]) -> str:
+    return msgspec.json.encode(Counter([item.type for item in items])).decode()
 
 
 async def _sort_out(connection: Any, platform_id: str, known: Sequence[Item], stored: Stored) -> None:
     """Count same bytes, and the same JSON value in other bytes, as duplicates; the rest as conflicts."""
+    if not known:
+        return
     rows = await connection.fetch(_KNOWN, platform_id, [item.id for item in known])
     before = {row["event_id"]: row for row in rows}
     bodies: dict[int, list[bytes]] = {}

@@ -14,8 +14,8 @@ from shared.events.catalogue import EVENT_TYPES
 from shared.process import consume
 from shared.topics import SUBSCRIPTIONS
 
-# How long events gather before they become notices: with the sender's own pause, a notice leaves in 0.3 s.
-GATHER_SECONDS = 0.1
+# How long events gather before they become notices: with the sender's own pause, a notice leaves in 0.4 s.
+GATHER_SECONDS = 0.2
 
 
 def consumers(settings: Settings) -> list[Consumer]:

@@ -5,10 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.listings.models import Listing
 from shared.consumer import Received
 from shared.database import driver
 from shared.events.listings import ListingRecorded
@@ -17,6 +15,7 @@ from shared.identifiers import account_id, listing_id
 from shared.messaging import publish
 
 _NAMES = ("id", "platform_id", "listing_ref", "event_id", "account_id", "version", "state")
+_NEWEST = "SELECT id, version, content::text AS content, account_id FROM listings WHERE id = ANY ($1::uuid[])"
 _ADD_VERSIONS = """
     INSERT INTO listing_versions (listing_id, platform_id, event_id, version, state, content)
     SELECT i, p, e, v, s, c::jsonb FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[],
@@ -35,8 +34,8 @@ async def record(session: AsyncSession, received: Sequence[Received]) -> None:
     """Add a version for each event and publish it. A withdrawal of an unknown listing has no operator: refused."""
     ids = {_id(one) for one in received}
     newest = {
-        row.id: {"version": row.version, "content": row.content, "account_id": row.account_id}
-        for row in (await session.execute(select(Listing).where(Listing.id.in_(ids)))).scalars()
+        row["id"]: {**row, "content": msgspec.json.decode(row["content"])}
+        for row in await (await driver(session)).fetch(_NEWEST, list(ids))
     }
     versions, current, events = [], {}, []
     for one in received:
