@@ -28,7 +28,7 @@ PORTS = Ports(9500)
 UNPACED_EVENTS_PER_S = 6_000.0
 PROBES_PER_S = 20
 # A probe is seen up to so much later than it was there; looking more often would be load of its own.
-_POLL_SECONDS = 0.025
+_POLL_SECONDS = 0.05
 _LOOKED_FOR_AT_ONCE = 60
 _SETTLE_SECONDS = 120.0
 

@@ -15,11 +15,12 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from shared.errors import Forbidden, Unauthenticated
+from shared.errors import Forbidden, Unauthenticated, Unavailable
 
 AUDIENCE = "crosswatch"
 _ALGORITHMS = ["Ed25519", "EdDSA", "ES256", "RS256"]
 _REMEMBERED = 10_000
+_REREAD_SECONDS = 10
 
 
 class Role(StrEnum):
@@ -90,20 +91,27 @@ class TokenVerifier:
         try:
             return jwt.decode(token, self._key_set(), algorithms=_ALGORITHMS)
         except (JoseError, ValueError, KeyError):
-            if time.monotonic() - self._read_at < 10:
+            if time.monotonic() - self._read_at < _REREAD_SECONDS:
                 raise
-            self._keys = None
-            return jwt.decode(token, self._key_set(), algorithms=_ALGORITHMS)
+            # The old keys stay where the issuer does not answer: anybody can send a token of an unknown key.
+            self._keys = self._read_keys()
+            return jwt.decode(token, self._keys, algorithms=_ALGORITHMS)
 
     def _key_set(self) -> KeySet:
         if self._keys is None:
-            self._read_at = time.monotonic()
+            self._keys = self._read_keys()
+        return self._keys
+
+    def _read_keys(self) -> KeySet:
+        self._read_at = time.monotonic()
+        try:
             if self._jwks.startswith(("http://", "https://")):
                 document = httpx.get(self._jwks, timeout=5, trust_env=False).raise_for_status().json()
             else:
                 document = json.loads(Path(self._jwks).read_text())
-            self._keys = KeySet.import_key_set(document)
-        return self._keys
+            return KeySet.import_key_set(document)
+        except (httpx.HTTPError, OSError, ValueError, KeyError, JoseError) as error:
+            raise Unavailable(f"the issuer's keys cannot be read: {type(error).__name__}") from error
 
 
 def _caller(claims: dict[str, Any]) -> Caller:

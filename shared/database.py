@@ -80,7 +80,7 @@ class Bounded(Generic[K, V]):
     It may be believed only behind `kept()`: a batch that fails, and partitions that change hands, empty it.
     """
 
-    def __init__(self, most: int = 50_000) -> None:
+    def __init__(self, most: int = 200_000) -> None:
         self._values: dict[K, V] = {}
         self._most = most
 

@@ -1,7 +1,8 @@
 """`POST /v1/events`, the same for every service that platforms send to, and the same function behind Kafka."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 import structlog
@@ -48,12 +49,34 @@ class IntakeAnswer(BaseModel):
     rejected: list[RejectedItem]
 
 
+class Held:
+    """What one request holds in memory, from its first byte on."""
+
+    def __init__(self, pressure: "Pressure") -> None:
+        self._pressure = pressure
+        self.bytes = 0
+
+    def add(self, length: int) -> None:
+        """Count bytes that were read; negative ones are let go."""
+        self.bytes += length
+        self._pressure.bytes_in_hand += length
+
+
 class Pressure:
     """How much is on its way: what is held in memory, and what the stream has not carried on yet."""
 
     def __init__(self) -> None:
         self.bytes_in_hand = 0
         self.backlog_events = 0
+
+    @contextmanager
+    def held(self) -> Iterator[Held]:
+        """Yield the account of one request, and let go of what it held."""
+        account = Held(self)
+        try:
+            yield account
+        finally:
+            account.add(-account.bytes)
 
     def refuse_if_high(self, length: int) -> None:
         """Raise Busy before memory or lag runs away."""
@@ -83,12 +106,10 @@ def events_router(ingest: Ingest, pressure: Pressure) -> APIRouter:
         """Take a platform's events: at most 1,000 and 5 MB; 202 only after the commit."""
         require(caller, Role.PLATFORM)
         assert caller.platform_id is not None, "a platform's token names its platform"
-        body = await _read(request, pressure)
-        try:
+        with pressure.held() as held:
+            body = await _read(request, pressure, held)
             raws = split(request.headers.get("content-type", ""), body, at_most=MAX_EVENTS)
             answer = await take(request.app, ingest, caller.platform_id, raws)
-        finally:
-            pressure.bytes_in_hand -= len(body)
         return Response(
             encode({"accepted": answer.accepted, "duplicate": answer.duplicate, "rejected": answer.rejected}),
             status_code=202,
@@ -108,17 +129,15 @@ async def take(app: FastAPI, ingest: Ingest, platform_id: str, raws: Sequence[by
             return await ingest.accept(session, platform_id, raws)
 
 
-async def _read(request: Request, pressure: Pressure) -> bytes:
+async def _read(request: Request, pressure: Pressure, held: Held) -> bytes:
     declared = request.headers.get("content-length", "0")
     pressure.refuse_if_high(int(declared) if declared.isdecimal() else 0)
     parts: list[bytes] = []
-    length = 0
     async for part in request.stream():
-        length += len(part)
-        if length > MAX_BODY_BYTES:
+        held.add(len(part))
+        if held.bytes > MAX_BODY_BYTES:
             raise TooLarge(f"a body has at most {MAX_BODY_BYTES} bytes")
         parts.append(part)
-    pressure.bytes_in_hand += length
     return b"".join(parts)
 
 

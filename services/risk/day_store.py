@@ -13,7 +13,7 @@ from shared.database import driver
 
 Key = tuple[UUID, date]
 
-MOST_KEPT = 20_000
+MOST_KEPT = 50_000
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Day).decode
