@@ -37,9 +37,10 @@ Records = Mapping[TopicPartition, Sequence[Record]]
 
 MAX_MESSAGE_BYTES = 1_000_000
 COMMIT_SECONDS = 1.0
+# The embedded broker looks for news twice in this time; Apache Kafka answers as soon as there are some.
 POLL_MS = 100
 FULL_BATCH = 2_000
-PAUSE_PER_BATCH = 0.5
+PAUSE_PER_BATCH = 0.2
 MOST_PAUSE_SECONDS = 0.1
 STOP_AFTER_QUARANTINED_IN_A_ROW = 500
 _PLACE = re.compile(r"[0-9a-f]{12}[0-7][0-9a-f]{15}")
