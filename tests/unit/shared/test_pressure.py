@@ -6,15 +6,20 @@ from shared.errors import Busy, TooLarge
 from shared.ingest_door import MAX_BYTES_IN_HAND, Pressure
 
 
+def read_two_and_refuse(pressure: Pressure) -> None:
+    with pressure.held() as one, pressure.held() as other:
+        one.add(2_000)
+        other.add(1_000)
+        assert pressure.bytes_in_hand == 3_000
+        raise TooLarge("the rest is not read")
+
+
 class TestHeld:
     def test_is_counted_only_while_it_is_held(self) -> None:
         pressure = Pressure()
 
-        with pytest.raises(TooLarge), pressure.held() as one, pressure.held() as other:
-            one.add(2_000)
-            other.add(1_000)
-            assert pressure.bytes_in_hand == 3_000
-            raise TooLarge("the rest is not read")
+        with pytest.raises(TooLarge):
+            read_two_and_refuse(pressure)
 
         assert pressure.bytes_in_hand == 0
 
