@@ -30,7 +30,7 @@ _STEP_DOWN = 0.85
 _ATTEMPTS = 3
 _P99_LIMIT_MS = 1_000.0
 _FIXED_LOOP = "for a fixed loop of 5,000,000 additions, which tells how fast the machine was then"
-_NOT_YET = "the capability is not built yet"
+_NOT_YET = "there is no benchmark for it yet"
 
 _console = Console()
 
