@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -150,9 +150,7 @@ async def drive(
     others: Mapping[str, int] = MappingProxyType({}),
 ) -> Outcome:
     """Send a load at a rate, wait until it is all through, and say what it took."""
-    platforms = {batch.platform_id for batch in [*first, *load]}
-    tokens = {p: stack.issuer.issue(Role.PLATFORM, platform_id=p) for p in platforms}
-    sender = Sender({name: stack.ports.url(name) for name in ("identity", "listings")}, tokens)
+    sender = _sender(stack, {batch.platform_id for batch in [*first, *load]})
     await sender.send(first, None)
     await _quiet(stack)
     sender.sent.events, sender.sent.answers = 0, []
@@ -184,6 +182,11 @@ async def drive(
         lag_events=lag,
         loop_seconds=_fixed_loop(),
     )
+
+
+def _sender(stack: Stack, platforms: Iterable[str]) -> Sender:
+    tokens = {p: stack.issuer.issue(Role.PLATFORM, platform_id=p) for p in platforms}
+    return Sender({name: stack.ports.url(name) for name in ("identity", "listings")}, tokens)
 
 
 def _fixed_loop() -> float:
