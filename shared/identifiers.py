@@ -46,6 +46,16 @@ def derived_id(*parts: object) -> UUID:
     return _name_based("/derived/" + "/".join(map(str, parts)))
 
 
+def as_key(identifier: UUID) -> UUID:
+    """Return an id in the driver's form, for one that was read from an event and will be looked up several times."""
+    return _kept(identifier.int)
+
+
+@lru_cache(maxsize=50_000)
+def _kept(number: int) -> UUID:
+    return _fast(number.to_bytes(16, "big"))
+
+
 def _name_based(name: str) -> UUID:
     return _fast(uuid_utils.uuid5(_NAMESPACE, name).bytes)
 

@@ -26,7 +26,7 @@ from shared.topics import ensure_topics
 
 log = structlog.get_logger(__name__)
 
-GC_THRESHOLD = 200_000
+GC_THRESHOLD = 2_000_000
 
 Role = Callable[[asyncio.Event], Awaitable[None]]
 

@@ -21,6 +21,7 @@ from shared.events.identity import (
 )
 from shared.events.listings import TransactionMatched, TransactionMismatched, TransactionRecorded
 from shared.events.risk import AlertRaised, AlertWithdrawn
+from shared.identifiers import as_key
 
 
 async def on_events(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -42,7 +43,7 @@ def state_of(one: Received) -> State | None:
 
 def _identity(kind: str) -> Callable[[Received, Any], State]:
     def read(one: Received, event: Any) -> State:  # one of identity's verdicts
-        return State(event.account_id, "identity", "registration", kind, event.occurred_at, one.id, one.type)
+        return State(as_key(event.account_id), "identity", "registration", kind, event.occurred_at, one.id, one.type)
 
     return read
 
@@ -50,7 +51,7 @@ def _identity(kind: str) -> Callable[[Received, Any], State]:
 def _deregistered(one: Received, event: OperatorDeregistered) -> State | None:
     if event.reason != "banned":
         return None
-    return State(event.account_id, "identity", "ban", "identity.banned", event.occurred_at, one.id, one.type)
+    return State(as_key(event.account_id), "identity", "ban", "identity.banned", event.occurred_at, one.id, one.type)
 
 
 def _trade(one: Received, event: TransactionMatched) -> State | None:
@@ -58,9 +59,9 @@ def _trade(one: Received, event: TransactionMatched) -> State | None:
     if trade is None:
         return None
     return State(
-        trade.account_id,
+        as_key(trade.account_id),
         "trade",
-        str(event.transaction_id),
+        str(as_key(event.transaction_id)),
         None if event.match == "awaiting_documents" else f"trade.{event.match}",
         event.occurred_at,
         one.id,
@@ -75,12 +76,14 @@ def _alert(one: Received, event: AlertRaised | AlertWithdrawn) -> State | None:
     if event.account_id is None:
         return None
     kind = f"alert.{event.severity}" if isinstance(event, AlertRaised) else None
-    return State(event.account_id, "alert", str(event.alert_id), kind, event.occurred_at, one.id, one.type)
+    return State(as_key(event.account_id), "alert", str(event.alert_id), kind, event.occurred_at, one.id, one.type)
 
 
 def _complaint(one: Received, event: ComplaintFiled | ComplaintResolved) -> State:
     kind = f"complaint.{event.outcome}" if isinstance(event, ComplaintResolved) else "complaint.open"
-    return State(event.account_id, "complaint", str(event.complaint_id), kind, event.occurred_at, one.id, one.type)
+    return State(
+        as_key(event.account_id), "complaint", str(event.complaint_id), kind, event.occurred_at, one.id, one.type
+    )
 
 
 _STATES: dict[type[Any], Callable[[Received, Any], State | None]] = {

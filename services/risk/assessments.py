@@ -15,6 +15,7 @@ from services.risk.days import Day
 from services.risk.rules import Compiled, Hit, evaluate
 from shared.database import Bounded, columns, driver, number_array, text_array
 from shared.events.listings import TransactionEvent
+from shared.identifiers import as_key
 
 _KNOWN = """
     SELECT transaction_id, part, account_id, revision, hits FROM assessments WHERE transaction_id = ANY ($1::uuid[])
@@ -51,18 +52,20 @@ async def assess(
     session: AsyncSession, events: Sequence[TransactionEvent], rules: Sequence[Compiled], kept: Days, earlier: Earlier
 ) -> None:
     """Score a batch of transactions in order; store assessments, raise and withdraw alerts."""
-    known = await _known(session, events, earlier)
-    keys = [day_key(event) for event in events]
-    days = await kept.take(session, {key for key in keys if key is not None})
-    counted: dict[Key, UUID] = {key: one.account_id for key, one in known.items() if one.account_id is not None}
+    keys = [(as_key(event.transaction_id), event.part) for event in events]
+    # A first revision cannot have been assessed before.
+    known = await _known(session, [key for event, key in zip(events, keys, strict=True) if event.revision > 1], earlier)
+    day_keys = [day_key(event) for event in events]
+    days = await kept.take(session, {key for key in day_keys if key is not None})
+    counted = {key for key, one in known.items() if one.account_id is not None}
     touched: dict[DayKey, Day] = {}
-    rows = [_features(event, key, counted, days, touched) for event, key in zip(events, keys, strict=True)]
+    rows = [_features(*one, counted, days, touched) for one in zip(events, keys, day_keys, strict=True)]
     found = evaluate(rules, "transactions", rows)
     await kept.store(session, touched)
     newest: dict[Key, tuple[TransactionEvent, list[Hit]]] = {}
     raised: list[Raised] = []
-    for event, hits in zip(events, found, strict=True):
-        newest[event.transaction_id, event.part] = (event, hits)
+    for event, key, hits in zip(events, keys, found, strict=True):
+        newest[key] = (event, hits)
         raised += [_raised(event, hit) for hit in hits if hit.rule.scope != "transaction"]
     for event, hits in newest.values():
         raised += [_raised(event, hit) for hit in hits if hit.rule.scope == "transaction"]
@@ -76,32 +79,32 @@ def day_key(event: TransactionEvent) -> DayKey | None:
     """Return the operator and the day an order counts for; None while the order is unknown."""
     if event.trade is None or event.placed_at is None:
         return None
-    return event.trade.account_id, event.placed_at.date()
+    return as_key(event.trade.account_id), event.placed_at.date()
 
 
-async def _known(session: AsyncSession, events: Sequence[TransactionEvent], earlier: Earlier) -> dict[Key, Known]:
-    """Return earlier assessments; a first revision cannot have one."""
-    again = {(e.transaction_id, e.part) for e in events if e.revision > 1}
+async def _known(session: AsyncSession, again: Sequence[Key], earlier: Earlier) -> dict[Key, Known]:
+    """Return the earlier assessments of what is assessed again."""
     known = earlier.of(again)
-    unknown = list({transaction_id for transaction_id, _ in again - known.keys()})
+    unknown = list({key[0] for key in again if key not in known})
     rows = await (await driver(session)).fetch(_KNOWN, unknown) if unknown else []
     return known | {(r["transaction_id"], r["part"]): Known(r["account_id"], r["hits"]) for r in rows}
 
 
 def _features(
     event: TransactionEvent,
-    key: DayKey | None,
-    counted: dict[Key, UUID],
+    key: Key,
+    day_of: DayKey | None,
+    counted: set[Key],
     days: Mapping[DayKey, Day],
     touched: dict[DayKey, Day],
 ) -> dict[str, Any]:
-    day = days[key] if key is not None else _NO_DAY
+    day = days[day_of] if day_of is not None else _NO_DAY
     trade, placed_at = event.trade, event.placed_at
     goods_minor = trade.goods_minor if trade is not None else 0
-    if key is not None and placed_at is not None and (event.transaction_id, event.part) not in counted:
+    if day_of is not None and placed_at is not None and key not in counted:
         day.add_order(placed_at, goods_minor, event.buyer_ref, (event.device_ref, event.address_ref))
-        touched[key] = day
-        counted[event.transaction_id, event.part] = key[0]
+        touched[day_of] = day
+        counted.add(key)
     return {
         "match": event.match,
         "currency": event.currency,
@@ -130,7 +133,7 @@ def _hours(start: datetime | None, end: datetime | None) -> float | None:
 
 
 def _account(event: TransactionEvent) -> UUID | None:
-    return event.trade.account_id if event.trade is not None else None
+    return as_key(event.trade.account_id) if event.trade is not None else None
 
 
 def _codes(hits: Sequence[Hit]) -> list[str]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -110,9 +111,10 @@ def evaluate(rules: Sequence[Compiled], stream: str, rows: Sequence[Mapping[str,
     At most 64 rules of one stream can be in force.
     """
     hits: list[list[Hit]] = [[] for _ in rows]
-    if not rules:
+    if not rules or not rows:
         return hits
-    columns = {name: [row[name] for row in rows] for name in STREAMS[stream]}
+    values = zip(*map(itemgetter(*STREAMS[stream]), rows), strict=True)
+    columns = {name: list(column) for name, column in zip(STREAMS[stream], values, strict=True)}
     frame = pl.DataFrame(columns, schema={name: feature.kind for name, feature in STREAMS[stream].items()})
     # One column with a bit for each rule: asking for a column a rule costs more than the rules.
     bits = [rule.expression.fill_null(value=False).cast(pl.UInt64) * (1 << i) for i, rule in enumerate(rules)]
