@@ -195,10 +195,14 @@ class Consumer:
             if self._not_taken is not None:
                 raise self._not_taken
             if records:
+                # aiokafka would fetch the next batch now: a small one, and old by the time it is applied.
+                held = consumer.assignment()
+                consumer.pause(*held)
                 started = time.monotonic()
                 await self._apply_when_possible(records, stop)
                 count = sum(map(len, records.values()))
                 await wait(stop, self._pause(count, time.monotonic() - started))
+                consumer.resume(*(held & consumer.assignment()))
             if time.monotonic() - committed > COMMIT_SECONDS:
                 committed = time.monotonic()
                 await self._tell_kafka(consumer)

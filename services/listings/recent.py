@@ -10,7 +10,7 @@ from services.listings.documents import Documents
 from services.listings.matching import Match
 from shared.events.listings import Trade
 
-MOST_KEPT = 100_000
+MOST_KEPT = 200_000
 
 
 class Known(Struct, gc=False):

@@ -1,11 +1,13 @@
-"""The consumer without Kafka: what a batch commits, what is quarantined, and what a second delivery changes."""
+"""The consumer, mostly without Kafka: what a batch commits, what is quarantined, and what a second delivery changes."""
 
+import asyncio
 from collections.abc import Sequence
+from uuid import uuid4
 
 import msgspec
 import pytest
 import pytest_asyncio
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.listings.handlers import HANDLERS
@@ -19,6 +21,7 @@ from shared.consumer import (
 from shared.events.catalogue import EVENT_TYPES
 from shared.events.platform import ListingPublished
 from shared.messaging import sequence, unpack
+from shared.topics import ensure_topics
 from tests.services.doors import OpenService, Service
 from tests.services.inbox import assign, consumer_of, record
 from tests.services.listings.factories import listing_published, listing_withdrawn
@@ -115,6 +118,49 @@ class TestApply:
 
         assert seeker.sought == {PLACE: 0}
         assert await listed(listings) == 3
+
+
+class TestFetching:
+    async def test_reads_nothing_ahead_of_the_batch_in_hand(self, listings: Service, broker: str) -> None:
+        topic = f"fetching-{uuid4()}"
+        await ensure_topics(broker, 1, [topic])
+        batches: list[list[str]] = []
+        in_hand, let_go, through, stop = (asyncio.Event() for _ in range(4))
+
+        async def hold(_: AsyncSession, received: Sequence[Received]) -> None:
+            batches.append([one.event.listing_ref for one in received])
+            in_hand.set()
+            await let_go.wait()
+            if "lamp-3" in batches[-1]:
+                through.set()
+
+        consumer = Consumer(
+            topic,
+            bootstrap=broker,
+            sessions=listings.sessions,
+            handlers={ListingPublished: hold},
+            known_types=EVENT_TYPES,
+            topics=[topic],
+        )
+        async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+            await send(producer, topic, 1)
+            running = asyncio.create_task(consumer.run(stop))
+            await asyncio.wait_for(in_hand.wait(), 20)
+            await send(producer, topic, 2)
+            # Long enough for a fetch that should not be made.
+            await asyncio.sleep(0.5)
+            await send(producer, topic, 3)
+            let_go.set()
+            await asyncio.wait_for(through.wait(), 20)
+        stop.set()
+        await running
+
+        assert batches == [["lamp-1"], ["lamp-2", "lamp-3"]]
+
+
+async def send(producer: AIOKafkaProducer, topic: str, number: int) -> None:
+    message = good(number)
+    await producer.send_and_wait(topic, message.value, partition=0, headers=list(message.headers))
 
 
 class TestPoison:
