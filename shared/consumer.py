@@ -17,7 +17,6 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,6 +28,7 @@ from shared.fetching import Record, read_as_they_are
 from shared.identifiers import platform_of
 from shared.messaging import position
 from shared.settings import ANYONE, Member
+from shared.topics import read_cluster_id
 
 log = structlog.get_logger(__name__)
 
@@ -392,13 +392,3 @@ class _Seek(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships 
             await self._owner.take(self._consumer, assigned)
         except Exception as error:  # noqa: BLE001 - the loop raises it; aiokafka would swallow it
             self._owner.leave(error)
-
-
-async def read_cluster_id(bootstrap: str) -> str:
-    """Return the id of a cluster: another one means another log, to be read from its start."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        return str((await admin.describe_cluster())["cluster_id"])
-    finally:
-        await admin.close()

@@ -18,11 +18,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from shared import lag
-from shared.consumer import Consumer, read_cluster_id
+from shared.consumer import Consumer
 from shared.logs import configure_logging
 from shared.relay import Relay, make_producer
 from shared.settings import ServiceSettings
-from shared.topics import ensure_topics
+from shared.topics import ensure_topics, read_cluster_id
 
 log = structlog.get_logger(__name__)
 

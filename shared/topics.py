@@ -1,4 +1,4 @@
-"""Topics: which exist, who reads which, and making sure of them."""
+"""Topics: which exist, who reads which, making sure of them, and which cluster they lie on."""
 
 from collections.abc import Iterable
 
@@ -51,3 +51,13 @@ async def _create(admin: AIOKafkaAdminClient, topic: str, replication: int) -> N
         await admin.create_topics([NewTopic(topic, partitions, replication, topic_configs=settings)], timeout_ms=20_000)
     except TopicAlreadyExistsError:
         return
+
+
+async def read_cluster_id(bootstrap: str) -> str:
+    """Return the id of a cluster: another one means another log, to be read from its start."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return str((await admin.describe_cluster())["cluster_id"])
+    finally:
+        await admin.close()
