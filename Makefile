@@ -76,8 +76,8 @@ chaos: $(STAMP) ## the kill loop (KILLS=<n>)
 	$(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED)) \
 		$(if $(EVENTS),--events $(EVENTS)) $(PORTS)
 
-detect: ## the detection tracks on real data: not built yet
-	@echo "make detect: not built yet; docs/coverage.md says what is" >&2; exit 1
+detect: $(STAMP) ## the detection tracks on real data, into docs/detection.md (DATA=<directory>)
+	$(BIN)/python -m benchmarks.detection --data $(or $(DATA),data)
 
 docs: $(STAMP) ## generate the documents that are made from code
 	$(BIN)/python -m deploy.documents

@@ -15,9 +15,10 @@ from rich.console import Console
 from benchmarks import spine
 from benchmarks.load import Batch, make_batches
 from benchmarks.reference import raw_events_per_s
-from benchmarks.results import Result, missing, store
+from benchmarks.results import Result, document, merged, missing, write_between
 from benchmarks.spine import External, Outcome
 from deploy.kafka.cluster import KafkaCluster
+from deploy.layout import ROOT
 from deploy.preflight import StackError
 
 _LATENCY_RATE = 3_000
@@ -50,7 +51,8 @@ def main(
 
 def _keep(results: list[Result]) -> None:
     machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}; everything on it."
-    store(results, machine, var_dir=Path("var"))
+    kept = merged(results, Path("var") / "bench.json")
+    write_between(ROOT / "docs" / "benchmarks.md", f"{machine}\n\n{document(kept)}")
     for result in results:
         _console.print(f"{result.name} = {result.value} {result.unit}")
 

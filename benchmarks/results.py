@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from deploy.layout import ROOT
+_BEGIN, _END = "<!-- written by a run -->", "<!-- end -->"
 
 
 class Result(Struct, kw_only=True, omit_defaults=True):
@@ -28,20 +28,25 @@ def missing(name: str, unit: str, why: str) -> Result:
     return Result(name=name, value=None, unit=unit, why=why)
 
 
-def store(results: Sequence[Result], machine: str, *, var_dir: Path) -> None:
-    """Write both forms; entries of earlier runs that were not measured again stay."""
-    path = var_dir / "bench.json"
+def write_between(path: Path, text: str) -> None:
+    """Put what a run wrote between the marks of a document; the rest of it is written by hand."""
+    before, _, rest = path.read_text().partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    path.write_text(f"{before}{_BEGIN}\n{text}{_END}{after}")
+
+
+def merged(results: Sequence[Result], path: Path) -> list[Result]:
+    """Write results beside those of earlier runs that were not measured again; return all of them."""
     before = msgspec.json.decode(path.read_bytes(), type=list[Result]) if path.exists() else []
     kept = {result.name: result for result in before} | {result.name: result for result in results}
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(list(kept.values()))))
-    (ROOT / "docs" / "benchmarks.md").write_text(document(list(kept.values()), machine))
+    return list(kept.values())
 
 
-def document(results: Sequence[Result], machine: str) -> str:
+def document(results: Sequence[Result]) -> str:
     """Return the results as Markdown."""
-    lines = ["# Benchmarks", "", f"Written by `make bench`. {machine} Kills and outages: [faults.md](faults.md).", ""]
-    lines += [
+    lines = [
         "| name | value | unit | reference | its value | ratio | command |",
         "|---|---|---|---|---|---|---|",
     ]

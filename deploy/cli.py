@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.commands import callers, quarantine, reconcile, replay, rules, running
+from deploy.commands import callers, detect, quarantine, reconcile, replay, rules, running
 
 app = typer.Typer(
     name="crosswatch",
@@ -17,6 +17,7 @@ app.command()(running.simulate)
 app.command()(reconcile.reconcile)
 app.command()(replay.replay)
 app.command()(callers.token)
+app.command()(detect.detect)
 app.add_typer(callers.keys, name="keys")
 app.add_typer(rules.rules, name="rules")
 app.add_typer(quarantine.quarantine, name="quarantine")

@@ -1,5 +1,6 @@
 """The command line: what it prints for people and programs, and how it refuses."""
 
+import csv
 import socket
 from pathlib import Path
 
@@ -63,3 +64,62 @@ class TestRun:
         assert result.exit_code == 1
         assert str(tmp_path) in result.output
         assert "Traceback" not in result.output
+
+
+DECLARED = "declaration_ref,lodged_on,hs_code,net_kg,value,found\n"
+
+
+class TestDetect:
+    def test_scores_every_row_of_a_file_in_its_order(self, cli: CliRunner, tmp_path: Path) -> None:
+        rows = ["a,2026-03-01,870899,2,100,1", "b,2026-03-01,870899,2,50,0", "c,2026-04-01,870899,2,100,"]
+
+        found = detected(cli, tmp_path, rows, "--label", "found")
+
+        assert [row["id"] for row in found] == ["a", "b", "c"]
+        assert float(found[2]["score"]) > float(found[1]["score"])
+        assert found[2]["reasons"].startswith("no model; same_goods: 1 inspections")
+
+    def test_looks_at_no_outcome_unless_told_which(self, cli: CliRunner, tmp_path: Path) -> None:
+        rows = ["a,2026-03-01,870899,2,100,{}", "b,2026-04-01,870899,2,100,{}"]
+
+        with_violations = detected(cli, tmp_path, [row.format(1) for row in rows])
+        without = detected(cli, tmp_path, [row.format(0) for row in rows])
+
+        assert with_violations == without
+
+    def test_names_what_is_wrong_with_a_value_and_scores_the_row(self, cli: CliRunner, tmp_path: Path) -> None:
+        found = detected(cli, tmp_path, ["a,2026-03-01,870899,-2,100,", "b,2026-03-01,870899,2,100,"])
+
+        assert [row["id"] for row in found] == ["a", "b"]
+        assert "row 1, net_kg: '-2' is not a mass above 0 kg" in cli.invoke(app, command(tmp_path)).output
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--label", "fraud"], "--label fraud: there is no such column"),
+            (["--label", "value"], "--label value: '100' in row 1 is not 0 or 1"),
+            (["--columns", "net_kg=kilos"], "--columns net_kg=kilos: there is no such column"),
+            (["--columns", "net_kg"], "is not ours=theirs"),
+            (["--feedback-delay", "soon"], "is not a number of days"),
+            (["--train", "missing.csv", "--label", "found"], "missing.csv"),
+        ],
+    )
+    def test_refuses_what_it_cannot_do(self, cli: CliRunner, tmp_path: Path, options: list[str], said: str) -> None:
+        (tmp_path / "in.csv").write_text(DECLARED + "a,2026-03-01,870899,2,100,1\n")
+
+        result = cli.invoke(app, [*command(tmp_path), *options], env={"COLUMNS": "200"})
+
+        assert result.exit_code in {1, 2}
+        assert said in result.output
+
+
+def command(directory: Path) -> list[str]:
+    return ["detect", "declarations", "--input", str(directory / "in.csv"), "--out", str(directory / "out.csv")]
+
+
+def detected(cli: CliRunner, directory: Path, rows: list[str], *options: str) -> list[dict[str, str]]:
+    (directory / "in.csv").write_text(DECLARED + "\n".join(rows))
+    result = cli.invoke(app, [*command(directory), *options])
+    assert result.exit_code == 0, result.output
+    with (directory / "out.csv").open(newline="") as file:
+        return list(csv.DictReader(file))

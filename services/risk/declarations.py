@@ -1,0 +1,193 @@
+"""Customs declarations: their columns, what is wrong with a value, and what earlier inspections say of like goods."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from shared.errors import Invalid
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+# Of one declaration: a text for each likeness, None where a part of it is unknown.
+Keys: TypeAlias = tuple[str | None, ...]
+# Of many: what each inspection found.
+Outcomes: TypeAlias = Sequence[bool | None]
+
+
+class Column(NamedTuple):
+    """One column: its type, the header it has in the published customs data (arXiv 2208.02484), and its meaning."""
+
+    kind: type[pl.DataType]
+    header: str
+    meaning: str
+
+
+COLUMNS: dict[str, Column] = {
+    "declaration_ref": Column(pl.String, "Declaration ID", "The declaration"),
+    "lodged_on": Column(pl.Date, "Date", "Day it was lodged"),
+    "hs_code": Column(pl.String, "HS6 Code", "Heading of the Harmonized System, six digits"),
+    "net_kg": Column(pl.Float64, "Net Mass", "Net mass in kilograms"),
+    "value": Column(pl.Float64, "Item Price", "Value in one currency"),
+    "tax_rate": Column(pl.Float64, "Tax Rate", "Duty in per cent"),
+    "tax_type": Column(pl.String, "Tax Type", "Kind of duty"),
+    "origin_country": Column(pl.String, "Country of Origin", "Country of origin"),
+    "departure_country": Column(pl.String, "Country of Departure", "Country of departure"),
+    "origin_indicator": Column(pl.String, "Country of Origin Indicator", "How the origin is marked"),
+    "office": Column(pl.String, "Office ID", "Customs office"),
+    "import_type": Column(pl.String, "Import Type", "Kind of import"),
+    "import_use": Column(pl.String, "Import Use", "What the goods are for"),
+    "payment_type": Column(pl.String, "Payment Type", "How it is paid"),
+    "transport_mode": Column(pl.String, "Mode of Transport", "Mode of transport"),
+}
+REQUIRED = ("declaration_ref", "lodged_on", "hs_code", "net_kg", "value")
+
+# What counts as goods of the same kind, the narrowest first. The parties are left out: their history said nothing
+# about the next declaration (docs/detection.md).
+LIKENESS: dict[str, tuple[str, ...]] = {
+    "same_goods": ("hs_code", "net_kg", "value"),
+    "same_mass_and_value": ("net_kg", "value"),
+    "same_heading_and_value": ("hs_code", "value"),
+    "same_heading_and_mass": ("hs_code", "net_kg"),
+    "same_heading_and_origin": ("hs_code", "origin_country"),
+    "same_heading": ("hs_code",),
+}
+# A kind that was inspected n times counts as n + 2 inspections, two of them as all goods are on average.
+PRIOR_INSPECTIONS = 2.0
+_NEVER = (0, 0)
+
+
+class Problem(NamedTuple):
+    """A value that cannot be, in row `row` from 0; it is taken for unknown and the rest of its row stays."""
+
+    row: int
+    column: str
+    reason: str
+
+
+def read(raw: pl.DataFrame, names: Mapping[str, str]) -> tuple[pl.DataFrame, list[Problem]]:
+    """Return declarations under our names, in their order, and what could not be read of them.
+
+    `raw` holds text; `names` says under which header a column of ours is found, where it is neither our name nor that
+    of the published data. Raises Invalid where a required column is missing, or a name is none of ours.
+    """
+    strangers = sorted(set(names) - set(COLUMNS))
+    if strangers:
+        raise Invalid(f"--columns {strangers[0]}=…: there is {', '.join(COLUMNS)}")
+    found = {ours: _header(raw, ours, names) for ours in COLUMNS}
+    missing = [ours for ours in REQUIRED if found[ours] is None]
+    if missing:
+        raise Invalid(f"no column for {', '.join(missing)}; name it: --columns {missing[0]}=…")
+    texts = raw.select(
+        pl.col(theirs).str.strip_chars().replace("", None).alias(ours)
+        for ours, theirs in found.items()
+        if theirs is not None
+    ).with_columns(pl.lit(None, pl.String).alias(ours) for ours, theirs in found.items() if theirs is None)
+    read_as = texts.select(_read_as(name, column.kind) for name, column in COLUMNS.items())
+    wrong = {name: texts[name].is_not_null() & read_as[name].is_null() for name in COLUMNS}
+    wrong["hs_code"] |= ~texts["hs_code"].fill_null("000000").str.contains(r"^\d{4,10}$")
+    wrong["net_kg"] |= (~read_as["net_kg"].is_finite() | (read_as["net_kg"] <= 0)).fill_null(value=False)
+    wrong["value"] |= (~read_as["value"].is_finite() | (read_as["value"] < 0)).fill_null(value=False)
+    problems = [
+        Problem(row, name, f"{texts[name][row]!r} {_FAULTS.get(name, 'is not of its type')}")
+        for name, rows in wrong.items()
+        for row in rows.arg_true()
+    ]
+    cleaned = read_as.with_columns(
+        pl.when(~rows).then(pl.col(name)).alias(name) for name, rows in wrong.items() if rows.any()
+    )
+    # Spreadsheets take the zero off the front of a heading.
+    return cleaned.with_columns(pl.col("hs_code").str.zfill(6).str.head(6)), sorted(problems)
+
+
+_FAULTS = {
+    "hs_code": "is not four to ten digits",
+    "net_kg": "is not a mass above 0 kg",
+    "value": "is not an amount from 0",
+    "lodged_on": "is not a date (YYYY-MM-DD)",
+}
+
+
+def _read_as(name: str, kind: type[pl.DataType]) -> pl.Expr:
+    if kind is pl.Date:
+        return pl.col(name).str.to_date("%Y-%m-%d", strict=False)
+    return pl.col(name).cast(kind, strict=False)
+
+
+def _header(raw: pl.DataFrame, ours: str, names: Mapping[str, str]) -> str | None:
+    if ours in names:
+        if names[ours] not in raw.columns:
+            raise Invalid(f"--columns {ours}={names[ours]}: there is no such column")
+        return names[ours]
+    return next((name for name in (ours, COLUMNS[ours].header) if name in raw.columns), None)
+
+
+class History:
+    """What inspections found, by likeness of the goods: how many there were, and how many found a violation.
+
+    An outcome counts from the day it is known, not before.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[dict[str, list[int]], ...] = tuple({} for _ in LIKENESS)
+        self._all = [0, 0]
+        self._awaited: deque[tuple[int, Keys, bool]] = deque()
+
+    def expect(self, day: int, keys: Keys, *, violated: bool) -> None:
+        """Take note of an outcome that is known from a day on, in days since 1970; days do not go back."""
+        self._awaited.append((day, keys, violated))
+
+    def advance(self, day: int) -> None:
+        """Learn what is known on a day."""
+        while self._awaited and self._awaited[0][0] <= day:
+            _, keys, violated = self._awaited.popleft()
+            _add(self._all, violated)
+            for known, key in zip(self._known, keys, strict=True):
+                if key is not None:
+                    _add(known.setdefault(key, [0, 0]), violated)
+
+    def describe(self, keys: Keys) -> list[float]:
+        """Return the number of inspections and the smoothed rate of violations, for each likeness in turn."""
+        inspected, violations = self._all
+        base = violations / inspected if inspected else 0.0
+        described: list[float] = []
+        for known, key in zip(self._known, keys, strict=True):
+            inspected, violations = known.get(key, _NEVER) if key is not None else _NEVER
+            rate = (violations + PRIOR_INSPECTIONS * base) / (inspected + PRIOR_INSPECTIONS)
+            described += (inspected, rate)
+        return described
+
+
+def _add(counts: list[int], violated: bool) -> None:  # noqa: FBT001 - an outcome, not a switch
+    counts[0] += 1
+    counts[1] += violated
+
+
+def keys_of(frame: pl.DataFrame) -> list[Keys]:
+    """Return what each declaration's goods are like, a text for each likeness; None where a part is unknown."""
+    columns = [
+        frame.select(pl.concat_str(pl.col(list(parts)).cast(pl.String), separator="|")).to_series().to_list()
+        for parts in LIKENESS.values()
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def through_time(frame: pl.DataFrame, outcomes: Outcomes, history: History, delay: timedelta) -> Floats:
+    """Return for each declaration what was known of like goods on its day: (rows, 2 for each likeness).
+
+    An outcome counts from `delay` after the day its declaration was lodged; None is not inspected, or not yet. Of a
+    declaration without a day nothing is known, and nothing is learned from it.
+    """
+    keys = keys_of(frame)
+    days = frame["lodged_on"].to_physical().fill_null(0).to_list()
+    described = np.empty((frame.height, 2 * len(LIKENESS)))
+    for row in sorted(range(frame.height), key=days.__getitem__):
+        history.advance(days[row])
+        described[row] = history.describe(keys[row])
+        outcome = outcomes[row]
+        if outcome is not None and days[row]:
+            history.expect(days[row] + max(delay.days, 1), keys[row], violated=outcome)
+    return described
