@@ -2,11 +2,11 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import polars as pl
 import typer
@@ -14,8 +14,10 @@ from polars.exceptions import PolarsError
 
 from deploy.commands import screen
 from deploy.commands.refusals import or_end
-from services.risk.declarations import Problem, read
-from services.risk.triage import Ranked, Triage
+from services.risk import accounts, declarations, raters
+from services.risk.boosting import Ranked
+from services.risk.tables import Problem
+from services.risk.triage import Triage
 from shared.errors import Invalid
 
 _SHOWN_PROBLEMS = 10
@@ -26,6 +28,26 @@ class Kind(StrEnum):
     """What a file holds."""
 
     DECLARATIONS = "declarations"
+    RATINGS = "ratings"
+    TRANSFERS = "transfers"
+
+
+class Task(NamedTuple):
+    """What is to be scored and what may be learned from."""
+
+    source: Path
+    train: Path | None
+    names: Mapping[str, str]
+    label: str
+    delay: timedelta
+
+
+class Found(NamedTuple):
+    """The scored things by their ids, what could not be read of them, and how they were scored."""
+
+    ranked: Iterable[tuple[str, Ranked]]
+    problems: Sequence[Problem]
+    how: str
 
 
 def detect(
@@ -38,30 +60,61 @@ def detect(
     label: Annotated[str, typer.Option(help="column of the outcome, 0 or 1; without it none is looked at")] = "",
     feedback_delay: Annotated[str, typer.Option(help="after which an outcome is known, as 7d")] = "7d",
 ) -> None:
-    """Score what a file holds, each row by what was known before it."""
-    ranked, refs, problems = or_end(
-        lambda: _declarations(source, train, names=_names(columns), label=label, delay=_days(feedback_delay))
-    )
-    or_end(lambda: _write(out, refs, ranked))
-    _show(problems)
-    model = "with a model" if train is not None and label else "no model: --train and --label make one"
-    screen.console.print(f"{len(ranked):,} {kind.value} scored ({model}) into {out}", markup=False)
+    """Score what a file holds: each declaration by what was known before it, each rater and account by all it did."""
+    task = Task(source, train, _names(columns), label, _days(feedback_delay))
+    with screen.console.status(f"scoring {source.name}"):
+        found = or_end(lambda: _BY_KIND[kind](task))
+    written = or_end(lambda: _write(out, found.ranked))
+    _show(found.problems)
+    screen.console.print(f"{written:,} scored ({found.how}) into {out}", markup=False)
 
 
-def _declarations(
-    source: Path, train: Path | None, *, names: dict[str, str], label: str, delay: timedelta
-) -> tuple[list[Ranked], list[str], list[Problem]]:
-    raw = _table(source)
-    frame, problems = read(raw, names)
+def _declarations(task: Task) -> Found:
+    raw = _table(task.source)
+    frame, problems = declarations.read(raw, task.names)
     triage = Triage()
-    if train is not None and label:
-        history = _table(train)
-        with screen.console.status(f"learning from {history.height:,} declarations"):
-            outcomes = _outcomes(history, label, required=True)
-            triage.train(read(history, names)[0], outcomes, delay)
-    with screen.console.status(f"scoring {frame.height:,} declarations"):
-        ranked = triage.rank(frame, _outcomes(raw, label, required=train is None), delay)
-    return ranked, [ref or "" for ref in frame["declaration_ref"]], problems
+    if task.train is not None and task.label:
+        history = _table(task.train)
+        outcomes = _outcomes(history, task.label, required=True)
+        triage.train(declarations.read(history, task.names)[0], outcomes, task.delay)
+    ranked = triage.rank(frame, _outcomes(raw, task.label, required=task.train is None), task.delay)
+    refs = [ref or "" for ref in frame["declaration_ref"]]
+    how = "with a model" if triage.has_model else "no model: --train and --label make one"
+    return Found(zip(refs, ranked, strict=True), problems, how)
+
+
+def _ratings(task: Task) -> Found:
+    _refuse(task, Kind.RATINGS, train="the labels of a file's own raters are learned from")
+    raw = _table(task.source)
+    frame, problems = raters.read(raw, task.names)
+    if not task.label:
+        return Found(raters.rank(frame).items(), problems, "no labels")
+    labels: dict[str, bool] = {}
+    for rater, found in zip(frame["rater"], _outcomes(raw, task.label, required=True), strict=True):
+        if rater is not None and found is not None and labels.setdefault(rater, found) != found:
+            raise Invalid(f"--label {task.label}: {rater!r} is labelled 0 and 1")
+    ranked = raters.rank_with_labels(frame, labels)
+    return Found(ranked.items(), problems, f"{len(labels):,} labels, each unseen by the models of its own rater")
+
+
+def _transfers(task: Task) -> Found:
+    _refuse(task, Kind.TRANSFERS, train="nothing is learned", label="nothing is learned")
+    frame, problems = accounts.read(_table(task.source), task.names)
+    return Found(accounts.rank(frame).items(), problems, "no labels")
+
+
+_BY_KIND: dict[Kind, Callable[[Task], Found]] = {
+    Kind.DECLARATIONS: _declarations,
+    Kind.RATINGS: _ratings,
+    Kind.TRANSFERS: _transfers,
+}
+
+
+def _refuse(task: Task, kind: Kind, *, train: str = "", label: str = "") -> None:
+    if train and task.train is not None:
+        raise Invalid(f"--train is not for {kind}: {train}")
+    if label and task.label:
+        raise Invalid(f"--label is not for {kind}: {label}")
 
 
 def _table(path: Path) -> pl.DataFrame:
@@ -101,12 +154,15 @@ def _days(delay: str) -> timedelta:
     return timedelta(days=int(match[1]))
 
 
-def _write(out: Path, refs: Sequence[str], ranked: Sequence[Ranked]) -> None:
+def _write(out: Path, ranked: Iterable[tuple[str, Ranked]]) -> int:
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "score", "reasons"])
-        for ref, one in zip(refs, ranked, strict=True):
+        written = 0
+        for ref, one in ranked:
             writer.writerow([ref, f"{one.score:.6f}", "; ".join(one.reasons)])
+            written += 1
+    return written
 
 
 def _show(problems: Sequence[Problem]) -> None:

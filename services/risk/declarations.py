@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from shared.errors import Invalid
+from services.risk import tables
+from services.risk.tables import Column, Fault, Problem
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 # Of one declaration: a text for each likeness, None where a part of it is unknown.
@@ -18,32 +19,29 @@ Keys: TypeAlias = tuple[str | None, ...]
 Outcomes: TypeAlias = Sequence[bool | None]
 
 
-class Column(NamedTuple):
-    """One column: its type, the header it has in the published customs data (arXiv 2208.02484), and its meaning."""
-
-    kind: type[pl.DataType]
-    header: str
-    meaning: str
-
-
 COLUMNS: dict[str, Column] = {
-    "declaration_ref": Column(pl.String, "Declaration ID", "The declaration"),
-    "lodged_on": Column(pl.Date, "Date", "Day it was lodged"),
-    "hs_code": Column(pl.String, "HS6 Code", "Heading of the Harmonized System, six digits"),
-    "net_kg": Column(pl.Float64, "Net Mass", "Net mass in kilograms"),
-    "value": Column(pl.Float64, "Item Price", "Value in one currency"),
-    "tax_rate": Column(pl.Float64, "Tax Rate", "Duty in per cent"),
-    "tax_type": Column(pl.String, "Tax Type", "Kind of duty"),
-    "origin_country": Column(pl.String, "Country of Origin", "Country of origin"),
-    "departure_country": Column(pl.String, "Country of Departure", "Country of departure"),
-    "origin_indicator": Column(pl.String, "Country of Origin Indicator", "How the origin is marked"),
-    "office": Column(pl.String, "Office ID", "Customs office"),
-    "import_type": Column(pl.String, "Import Type", "Kind of import"),
-    "import_use": Column(pl.String, "Import Use", "What the goods are for"),
-    "payment_type": Column(pl.String, "Payment Type", "How it is paid"),
-    "transport_mode": Column(pl.String, "Mode of Transport", "Mode of transport"),
+    "declaration_ref": Column(pl.String, ("Declaration ID",), "The declaration", required=True),
+    "lodged_on": Column(pl.Date, ("Date",), "Day it was lodged", required=True),
+    "hs_code": Column(pl.String, ("HS6 Code",), "Heading of the Harmonized System, six digits", required=True),
+    "net_kg": Column(pl.Float64, ("Net Mass",), "Net mass in kilograms", required=True),
+    "value": Column(pl.Float64, ("Item Price",), "Value in one currency", required=True),
+    "tax_rate": Column(pl.Float64, ("Tax Rate",), "Duty in per cent"),
+    "tax_type": Column(pl.String, ("Tax Type",), "Kind of duty"),
+    "origin_country": Column(pl.String, ("Country of Origin",), "Country of origin"),
+    "departure_country": Column(pl.String, ("Country of Departure",), "Country of departure"),
+    "origin_indicator": Column(pl.String, ("Country of Origin Indicator",), "How the origin is marked"),
+    "office": Column(pl.String, ("Office ID",), "Customs office"),
+    "import_type": Column(pl.String, ("Import Type",), "Kind of import"),
+    "import_use": Column(pl.String, ("Import Use",), "What the goods are for"),
+    "payment_type": Column(pl.String, ("Payment Type",), "How it is paid"),
+    "transport_mode": Column(pl.String, ("Mode of Transport",), "Mode of transport"),
 }
-REQUIRED = ("declaration_ref", "lodged_on", "hs_code", "net_kg", "value")
+_FAULTS = {
+    "hs_code": Fault("is not four to ten digits", ~pl.col("hs_code").str.contains(r"^\d{4,10}$")),
+    "net_kg": Fault("is not a mass above 0 kg", ~pl.col("net_kg").is_finite() | (pl.col("net_kg") <= 0)),
+    "value": Fault("is not an amount from 0", ~pl.col("value").is_finite() | (pl.col("value") < 0)),
+    "lodged_on": Fault("is not a date (YYYY-MM-DD)"),
+}
 
 # What counts as goods of the same kind, the narrowest first. The parties are left out: their history said nothing
 # about the next declaration (docs/detection.md).
@@ -60,69 +58,13 @@ PRIOR_INSPECTIONS = 2.0
 _NEVER = (0, 0)
 
 
-class Problem(NamedTuple):
-    """A value that cannot be, in row `row` from 0; it is taken for unknown and the rest of its row stays."""
-
-    row: int
-    column: str
-    reason: str
-
-
 def read(raw: pl.DataFrame, names: Mapping[str, str]) -> tuple[pl.DataFrame, list[Problem]]:
-    """Return declarations under our names, in their order, and what could not be read of them.
-
-    `raw` holds text; `names` says under which header a column of ours is found, where it is neither our name nor that
-    of the published data. Raises Invalid where a required column is missing, or a name is none of ours.
-    """
-    strangers = sorted(set(names) - set(COLUMNS))
-    if strangers:
-        raise Invalid(f"--columns {strangers[0]}=…: there is {', '.join(COLUMNS)}")
-    found = {ours: _header(raw, ours, names) for ours in COLUMNS}
-    missing = [ours for ours in REQUIRED if found[ours] is None]
-    if missing:
-        raise Invalid(f"no column for {', '.join(missing)}; name it: --columns {missing[0]}=…")
-    texts = raw.select(
-        pl.col(theirs).str.strip_chars().replace("", None).alias(ours)
-        for ours, theirs in found.items()
-        if theirs is not None
-    ).with_columns(pl.lit(None, pl.String).alias(ours) for ours, theirs in found.items() if theirs is None)
-    read_as = texts.select(_read_as(name, column.kind) for name, column in COLUMNS.items())
-    wrong = {name: texts[name].is_not_null() & read_as[name].is_null() for name in COLUMNS}
-    wrong["hs_code"] |= ~texts["hs_code"].fill_null("000000").str.contains(r"^\d{4,10}$")
-    wrong["net_kg"] |= (~read_as["net_kg"].is_finite() | (read_as["net_kg"] <= 0)).fill_null(value=False)
-    wrong["value"] |= (~read_as["value"].is_finite() | (read_as["value"] < 0)).fill_null(value=False)
-    problems = [
-        Problem(row, name, f"{texts[name][row]!r} {_FAULTS.get(name, 'is not of its type')}")
-        for name, rows in wrong.items()
-        for row in rows.arg_true()
-    ]
-    cleaned = read_as.with_columns(
-        pl.when(~rows).then(pl.col(name)).alias(name) for name, rows in wrong.items() if rows.any()
-    )
-    # Spreadsheets take the zero off the front of a heading.
-    return cleaned.with_columns(pl.col("hs_code").str.zfill(6).str.head(6)), sorted(problems)
-
-
-_FAULTS = {
-    "hs_code": "is not four to ten digits",
-    "net_kg": "is not a mass above 0 kg",
-    "value": "is not an amount from 0",
-    "lodged_on": "is not a date (YYYY-MM-DD)",
-}
-
-
-def _read_as(name: str, kind: type[pl.DataType]) -> pl.Expr:
-    if kind is pl.Date:
-        return pl.col(name).str.to_date("%Y-%m-%d", strict=False)
-    return pl.col(name).cast(kind, strict=False)
-
-
-def _header(raw: pl.DataFrame, ours: str, names: Mapping[str, str]) -> str | None:
-    if ours in names:
-        if names[ours] not in raw.columns:
-            raise Invalid(f"--columns {ours}={names[ours]}: there is no such column")
-        return names[ours]
-    return next((name for name in (ours, COLUMNS[ours].header) if name in raw.columns), None)
+    """Return declarations as `tables.read()` reads them. The headers known are those of arXiv 2208.02484."""
+    frame, problems = tables.read(raw, COLUMNS, names, _FAULTS)
+    # Codes have an even number of digits; a spreadsheet takes the zero off the front of some.
+    code = pl.col("hs_code")
+    whole = pl.when(code.str.len_chars() % 2 == 1).then(pl.concat_str(pl.lit("0"), code)).otherwise(code)
+    return frame.with_columns(whole.str.head(6).alias("hs_code")), problems
 
 
 class History:

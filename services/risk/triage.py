@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from services.risk import boosting
+from services.risk.boosting import Ranked
 from services.risk.declarations import LIKENESS, Floats, History, Outcomes, through_time
-from shared.errors import Unavailable
 
 CATEGORIES = (
     "hs2",
@@ -43,13 +44,6 @@ _REASONS = 3
 _TIE = 0.01
 
 
-class Ranked(NamedTuple):
-    """How likely a violation is, from 0 to 1, and what speaks for it, the strongest first."""
-
-    score: float
-    reasons: list[str]
-
-
 class Triage:
     """Ranks declarations by what was found in the past. It sees nothing of a declaration's future."""
 
@@ -68,7 +62,7 @@ class Triage:
 
     def train(self, frame: pl.DataFrame, outcomes: Outcomes, delay: timedelta) -> None:
         """Learn from declarations that were inspected. Raises Unavailable where LightGBM cannot be loaded."""
-        lightgbm = _lightgbm()
+        lightgbm = boosting.load()
         derived = _derived(frame)
         self._vocabularies = {name: _vocabulary(derived[name]) for name in CATEGORIES}
         self._medians = {name: _medians(derived, length) for name, length in _LEVELS.items()}
@@ -112,14 +106,6 @@ class Triage:
     def _reasons(self, row: Floats, contributions: Floats) -> list[str]:
         strongest = np.argsort(-contributions)[:_REASONS]
         return [f"{_shown(self.features[i], row[i], self._vocabularies)} ({contributions[i]:+.2f})" for i in strongest]
-
-
-def _lightgbm() -> Any:
-    try:
-        import lightgbm  # noqa: PLC0415 - the services start without it
-    except OSError as error:
-        raise Unavailable(f"LightGBM cannot be loaded: {error} (Debian: apt-get install libgomp1)") from error
-    return lightgbm
 
 
 def _derived(frame: pl.DataFrame) -> pl.DataFrame:

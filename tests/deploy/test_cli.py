@@ -113,8 +113,49 @@ class TestDetect:
         assert said in result.output
 
 
-def command(directory: Path) -> list[str]:
-    return ["detect", "declarations", "--input", str(directory / "in.csv"), "--out", str(directory / "out.csv")]
+class TestDetectOthers:
+    def test_scores_each_account_of_a_file_of_transfers(self, cli: CliRunner, tmp_path: Path) -> None:
+        (tmp_path / "in.csv").write_text("from,to,amount\na,b,5\nb,c,7\na,c,much\n")
+
+        result = cli.invoke(app, [*command(tmp_path, "transfers"), "--columns", "source=from,target=to"])
+
+        assert result.exit_code == 0, result.output
+        assert "row 3, amount: 'much' is not an amount from 0" in result.output
+        assert (tmp_path / "out.csv").read_text().splitlines()[0] == "id,score,reasons"
+        assert sorted(line.split(",")[0] for line in (tmp_path / "out.csv").read_text().splitlines()[1:]) == list("abc")
+
+    def test_scores_each_rater_of_a_file_of_ratings(self, cli: CliRunner, tmp_path: Path) -> None:
+        (tmp_path / "in.csv").write_text(
+            "rater,target,rating,time\na,b,5,2026-01-01\na,c,1,2026-01-02T10:00:00Z\nb,c,1,0\n"
+        )
+
+        result = cli.invoke(app, command(tmp_path, "ratings"))
+
+        assert result.exit_code == 0, result.output
+        assert "2 scored (no labels)" in result.output
+
+    @pytest.mark.parametrize(
+        ("kind", "options", "said"),
+        [
+            ("ratings", ["--label", "bad"], "'a' is labelled 0 and 1"),
+            ("ratings", ["--label", "good"], "1 raters are labelled 1; it takes 10"),
+            ("ratings", ["--train", "in.csv"], "--train is not for ratings"),
+            ("transfers", ["--label", "bad"], "--label is not for transfers"),
+        ],
+    )
+    def test_refuses_what_it_cannot_learn_from(
+        self, cli: CliRunner, tmp_path: Path, kind: str, options: list[str], said: str
+    ) -> None:
+        (tmp_path / "in.csv").write_text("rater,target,rating,time,bad,good\na,b,5,0,0,1\na,c,1,9,1,1\n")
+
+        result = cli.invoke(app, [*command(tmp_path, kind), *options])
+
+        assert result.exit_code == 1
+        assert said in result.output
+
+
+def command(directory: Path, kind: str = "declarations") -> list[str]:
+    return ["detect", kind, "--input", str(directory / "in.csv"), "--out", str(directory / "out.csv")]
 
 
 def detected(cli: CliRunner, directory: Path, rows: list[str], *options: str) -> list[dict[str, str]]:

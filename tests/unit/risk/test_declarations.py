@@ -8,7 +8,7 @@ from random import Random
 import polars as pl
 import pytest
 
-from services.risk import triage
+from services.risk import boosting
 from services.risk.declarations import LIKENESS, History, Outcomes, read, through_time
 from services.risk.triage import Triage
 from shared.errors import Invalid, Unavailable
@@ -190,7 +190,7 @@ class TestTriage:
         def _load() -> None:
             raise Unavailable("LightGBM cannot be loaded: libgomp.so.1")
 
-        monkeypatch.setattr(triage, "_lightgbm", _load)
+        monkeypatch.setattr(boosting, "load", _load)
 
         with pytest.raises(Unavailable, match="libgomp"):
             Triage().train(*market(1, 2, date(2026, 1, 1)), WEEK)
