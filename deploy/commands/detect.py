@@ -14,7 +14,7 @@ from polars.exceptions import PolarsError
 
 from deploy.commands import screen
 from deploy.commands.refusals import or_end
-from services.risk import accounts, declarations, raters
+from services.risk import accounts, declarations, raters, spending
 from services.risk.boosting import Ranked
 from services.risk.tables import Problem
 from services.risk.triage import Triage
@@ -29,6 +29,7 @@ class Kind(StrEnum):
 
     DECLARATIONS = "declarations"
     RATINGS = "ratings"
+    TRANSACTIONS = "transactions"
     TRANSFERS = "transfers"
 
 
@@ -97,6 +98,20 @@ def _ratings(task: Task) -> Found:
     return Found(ranked.items(), problems, f"{len(labels):,} labels, each unseen by the models of its own rater")
 
 
+def _transactions(task: Task) -> Found:
+    raw = _table(task.source)
+    if task.label and task.train is None:
+        _outcomes(raw, task.label, required=True)
+    earlier = raw.clear() if task.train is None else _table(task.train)
+    both = pl.concat([earlier, raw], how="diagonal")
+    frame, problems = spending.read(both, task.names)
+    outcomes = _outcomes(both, task.label, required=bool(task.label))
+    ranked = spending.rank(frame, outcomes, task.delay, since=earlier.height)
+    refs = frame["transaction_ref"][earlier.height :]
+    own = [problem._replace(row=problem.row - earlier.height) for problem in problems if problem.row >= earlier.height]
+    return Found(zip(refs, ranked, strict=True), own, "by outcomes known then" if task.label else "no labels")
+
+
 def _transfers(task: Task) -> Found:
     _refuse(task, Kind.TRANSFERS, train="nothing is learned", label="nothing is learned")
     frame, problems = accounts.read(_table(task.source), task.names)
@@ -106,6 +121,7 @@ def _transfers(task: Task) -> Found:
 _BY_KIND: dict[Kind, Callable[[Task], Found]] = {
     Kind.DECLARATIONS: _declarations,
     Kind.RATINGS: _ratings,
+    Kind.TRANSACTIONS: _transactions,
     Kind.TRANSFERS: _transfers,
 }
 

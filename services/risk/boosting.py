@@ -1,6 +1,10 @@
 """LightGBM where it is needed, and what a scored thing comes to."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from shared.errors import Unavailable
 
@@ -19,3 +23,11 @@ def load() -> Any:
     except OSError as error:
         raise Unavailable(f"LightGBM cannot be loaded: {error} (Debian: apt-get install libgomp1)") from error
     return lightgbm
+
+
+def reasons(features: Sequence[str], row: Sequence[float], contributions: npt.NDArray[np.float64]) -> list[str]:
+    """Return the three features that raise a score most, with their values and what they add (log odds).
+
+    The last contribution is that of no feature; all of them add up to the score before it becomes a probability.
+    """
+    return [f"{features[i]}={row[i]:.4g} ({contributions[i]:+.2f})" for i in np.argsort(-contributions[:-1])[:3]]

@@ -142,6 +142,4 @@ def _train(matrix: Any, answers: Any, seed: int) -> Any:
 
 
 def _ranked(row: Sequence[float], contributions: Any) -> Ranked:
-    strongest = np.argsort(-contributions[:-1])[:3]
-    reasons = [f"{FEATURES[i]}={row[i]:.4g} ({contributions[i]:+.2f})" for i in strongest]
-    return Ranked(float(1 / (1 + np.exp(-contributions.sum()))), reasons)
+    return Ranked(float(1 / (1 + np.exp(-contributions.sum()))), boosting.reasons(FEATURES, row, contributions))

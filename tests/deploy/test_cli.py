@@ -134,9 +134,24 @@ class TestDetectOthers:
         assert result.exit_code == 0, result.output
         assert "2 scored (no labels)" in result.output
 
+    def test_scores_transactions_by_those_of_an_earlier_file(self, cli: CliRunner, tmp_path: Path) -> None:
+        header = "id,time,source,target,amount\n"
+        (tmp_path / "earlier.csv").write_text(header + "".join(f"{n},{n},a,t,10\n" for n in range(20)))
+        (tmp_path / "in.csv").write_text(header + "x,100,a,t,10\ny,101,a,t,99\n")
+
+        result = cli.invoke(app, [*command(tmp_path, "transactions"), "--train", str(tmp_path / "earlier.csv")])
+
+        assert result.exit_code == 0, result.output
+        with (tmp_path / "out.csv").open(newline="") as file:
+            x, y = csv.DictReader(file)
+        assert (x["id"], y["id"]) == ("x", "y")
+        assert float(y["score"]) > float(x["score"])
+        assert y["reasons"].startswith("amount=99, 9")
+
     @pytest.mark.parametrize(
         ("kind", "options", "said"),
         [
+            ("transactions", ["--label", "bad"], "no column for source, amount"),
             ("ratings", ["--label", "bad"], "'a' is labelled 0 and 1"),
             ("ratings", ["--label", "good"], "1 raters are labelled 1; it takes 10"),
             ("ratings", ["--train", "in.csv"], "--train is not for ratings"),
