@@ -77,17 +77,14 @@ class Ordered(NamedTuple):
 def read(raw: pl.DataFrame, names: Mapping[str, str]) -> tuple[pl.DataFrame, list[Problem]]:
     """Return transactions as `tables.read()` reads them."""
     frame, problems = tables.read(raw, COLUMNS, names, _FAULTS)
-    numbered = frame.with_row_index("row", offset=1)
-    return numbered.with_columns(pl.col("transaction_ref").fill_null(pl.col("row").cast(pl.String))).drop(
-        "row"
-    ), problems
+    number = pl.int_range(1, pl.len() + 1).cast(pl.String)
+    return frame.with_columns(pl.col("transaction_ref").fill_null(number)), problems
 
 
 def in_order(frame: pl.DataFrame) -> Ordered:
     """Return the transactions that have a time, both ends and an amount."""
-    whole = (
-        frame.with_row_index("row").drop_nulls(["time", "source", "target", "amount"]).sort("time", maintain_order=True)
-    )
+    whole = frame.with_row_index("row").drop_nulls(["time", "source", "target", "amount"])
+    whole = whole.sort("time", maintain_order=True)
     return Ordered(
         whole["row"].to_numpy().astype(np.int64),
         whole["time"].to_numpy(),

@@ -94,12 +94,12 @@ class Triage:
         ]
 
     def _matrix(self, derived: pl.DataFrame, described: Floats) -> Floats:
-        numbers = derived.with_columns(
-            (pl.col("log_value_per_kg") - _looked_up(pl.col("hs_code").str.head(length), self._medians[name])).alias(
-                name
-            )
+        usual = {
+            name: _looked_up(pl.col("hs_code").str.head(length), self._medians[name])
             for name, length in _LEVELS.items()
-        )
+        }
+        above = ((pl.col("log_value_per_kg") - median).alias(name) for name, median in usual.items())
+        numbers = derived.with_columns(above)
         codes = derived.select(_looked_up(pl.col(name), self._vocabularies[name]) for name in CATEGORIES)
         return np.hstack([_floats(numbers.select(NUMBERS)), described, _floats(codes)])[:, self._columns]
 
