@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-import lightgbm
 import numpy as np
 import polars as pl
 import typer
@@ -15,9 +14,9 @@ from scipy import stats
 
 from benchmarks.results import Result, document, merged, missing, write_between
 from deploy.layout import ROOT
-from services.risk import accounts, raters, spending
-from services.risk.boosting import Ranked
-from services.risk.declarations import Floats, Outcomes, read
+from services.risk import accounts, boosting, raters, spending
+from services.risk.boosting import Floats, Ranked
+from services.risk.declarations import Outcomes, read
 from services.risk.triage import CATEGORIES, FEATURES, HISTORY, PARAMETERS, ROUNDS, Triage
 
 _DELAY = timedelta(days=7)
@@ -39,7 +38,7 @@ _LATER = {
 _console = Console()
 
 
-def main(data: Annotated[Path, typer.Option(help="directory of the data; see README")]) -> None:
+def main(data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="directory of the data")]) -> None:
     """Measure every track whose data is there, and write both documents."""
     results = [
         *_customs(data / "customs"),
@@ -57,8 +56,7 @@ def main(data: Annotated[Path, typer.Option(help="directory of the data; see REA
     kept = merged(results, Path("var") / "detect.json")
     write_between(ROOT / "docs" / "detection.md", document(kept))
     for result in results:
-        if result.value is not None:
-            _console.print(f"{result.name} = {result.value:.4f}")
+        _console.print(f"{result.name} = {result.why if result.value is None else f'{result.value:.4f}'}")
 
 
 def precision_at(share: float, scores: Floats, outcomes: Floats) -> float:
@@ -277,10 +275,10 @@ def _peer(train: pl.DataFrame, valid: pl.DataFrame, *, parties: bool) -> Floats:
     ).fill_null(float("nan"))
     rows = matrix.to_numpy()
     categories = [name for name in names if name not in _NUMBERS]
-    data = lightgbm.Dataset(
-        rows[: train.height], _fraud(train), feature_name=names, categorical_feature=categories, free_raw_data=True
+    model = boosting.train(
+        rows[: train.height], _fraud(train), names, rounds=ROUNDS, categories=categories, parameters=PARAMETERS
     )
-    return np.asarray(lightgbm.train(PARAMETERS, data, ROUNDS).predict(rows[train.height :]))
+    return np.asarray(model.predict(rows[train.height :]))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,19 @@
 """LightGBM where it is needed, and what a scored thing comes to."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from shared.errors import Unavailable
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+# Of each category, what its codes stand for.
+Words: TypeAlias = Mapping[str, Mapping[float, str]]
+NO_WORDS: Words = MappingProxyType({})
+_ALWAYS = {"objective": "binary", "deterministic": True, "force_row_wise": True, "verbosity": -1}
 
 
 class Ranked(NamedTuple):
@@ -25,9 +32,39 @@ def load() -> Any:
     return lightgbm
 
 
-def reasons(features: Sequence[str], row: Sequence[float], contributions: npt.NDArray[np.float64]) -> list[str]:
-    """Return the three features that raise a score most, with their values and what they add (log odds).
+def train(
+    matrix: Floats,
+    answers: Floats,
+    features: Sequence[str],
+    *,
+    rounds: int,
+    categories: Sequence[str] = (),
+    parameters: Mapping[str, float],
+) -> Any:
+    """Return a model of answers (0 or 1) by rows of features: (rows, features) and (rows,).
 
-    The last contribution is that of no feature; all of them add up to the score before it becomes a probability.
+    The same data and parameters give the same model. Raises Unavailable where LightGBM cannot be loaded.
     """
-    return [f"{features[i]}={row[i]:.4g} ({contributions[i]:+.2f})" for i in np.argsort(-contributions[:-1])[:3]]
+    lightgbm = load()
+    data = lightgbm.Dataset(matrix, answers, feature_name=list(features), categorical_feature=list(categories))
+    return lightgbm.train({**_ALWAYS, **parameters}, data, rounds)
+
+
+def ranked(features: Sequence[str], row: Floats, contributions: Floats, words: Words = NO_WORDS) -> Ranked:
+    """Return the score that contributions (log odds, the last one of no feature) add up to, with its reasons."""
+    return Ranked(float(1 / (1 + np.exp(-contributions.sum()))), reasons(features, row, contributions, words))
+
+
+def reasons(features: Sequence[str], row: Floats, contributions: Floats, words: Words = NO_WORDS) -> list[str]:
+    """Return the three features that raise a score most, with their values and what they add.
+
+    `words` has the texts of a category's codes.
+    """
+    return [
+        f"{features[i]}={_value(row[i], words.get(features[i]))} ({contributions[i]:+.2f})"
+        for i in np.argsort(-contributions[:-1])[:3].tolist()
+    ]
+
+
+def _value(value: float, texts: Mapping[float, str] | None) -> str:
+    return f"{value:.4g}" if texts is None else texts.get(value, "unknown")

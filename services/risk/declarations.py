@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from services.risk import tables
+from services.risk.boosting import Floats
 from services.risk.tables import Column, Fault, Problem
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 # Of one declaration: a text for each likeness, None where a part of it is unknown.
 Keys: TypeAlias = tuple[str | None, ...]
 # Of many: what each inspection found.
@@ -120,8 +119,9 @@ def keys_of(frame: pl.DataFrame) -> list[Keys]:
 def through_time(frame: pl.DataFrame, outcomes: Outcomes, history: History, delay: timedelta) -> Floats:
     """Return for each declaration what was known of like goods on its day: (rows, 2 for each likeness).
 
-    An outcome counts from `delay` after the day its declaration was lodged; None is not inspected, or not yet. Of a
-    declaration without a day nothing is known, and nothing is learned from it.
+    An outcome counts from `delay` after the day its declaration was lodged; None is not inspected, or not yet. What
+    `history` knows already counts for all of them, so they come after what it learned from. A declaration without a day
+    comes first, and nothing is learned from it.
     """
     keys = keys_of(frame)
     days = frame["lodged_on"].to_physical().fill_null(0).to_list()

@@ -1,7 +1,6 @@
 """Raters by what they give to others: bursts of ratings that come and go, to targets others think little of."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,16 +44,12 @@ _SAID: dict[str, Said] = {
 }
 # Small trees, each on a part of few raters: some hundred labels are all there is.
 PARAMETERS = {
-    "objective": "binary",
     "learning_rate": 0.03,
     "num_leaves": 7,
     "min_data_in_leaf": 8,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
 }
 ROUNDS = 300
 FOLDS, PARTITIONS = 10, 3
@@ -120,9 +115,13 @@ def rank_with_labels(ratings: pl.DataFrame, labels: Mapping[str, bool], *, seed:
         folds = _folds(raters, truths, seed * PARTITIONS + partition)
         for fold in range(FOLDS):
             seen, held_back = labelled & (folds != fold), folds == fold
-            model = _train(matrix[seen], answers[seen], seed)
+            parameters = {**PARAMETERS, "seed": seed}
+            model = boosting.train(matrix[seen], answers[seen], FEATURES, rounds=ROUNDS, parameters=parameters)
             contributions[held_back] += model.predict(matrix[held_back], pred_contrib=True) / PARTITIONS
-    return {rater: _ranked(row, own) for rater, row, own in zip(raters, matrix, contributions, strict=True)}
+    return {
+        rater: boosting.ranked(FEATURES, row, own)
+        for rater, row, own in zip(raters, matrix, contributions, strict=True)
+    }
 
 
 def _folds(raters: Sequence[str], truths: Sequence[bool | None], partition: int) -> npt.NDArray[np.intp]:
@@ -133,13 +132,3 @@ def _folds(raters: Sequence[str], truths: Sequence[bool | None], partition: int)
         rows = sorted((row for row, own in enumerate(truths) if own is truth), key=hashes.__getitem__)
         folds[rows] = np.arange(len(rows)) % FOLDS
     return folds
-
-
-def _train(matrix: Any, answers: Any, seed: int) -> Any:
-    lightgbm = boosting.load()
-    data = lightgbm.Dataset(matrix, answers, feature_name=list(FEATURES))
-    return lightgbm.train({**PARAMETERS, "seed": seed}, data, ROUNDS)
-
-
-def _ranked(row: Sequence[float], contributions: Any) -> Ranked:
-    return Ranked(float(1 / (1 + np.exp(-contributions.sum()))), boosting.reasons(FEATURES, row, contributions))

@@ -13,8 +13,8 @@ import polars as pl
 from numba import njit
 
 from services.risk import boosting, tables
-from services.risk.boosting import Ranked
-from services.risk.declarations import Floats, Outcomes
+from services.risk.boosting import Floats, Ranked
+from services.risk.declarations import Outcomes
 from services.risk.tables import MOMENT, Column, Fault, Problem
 
 COLUMNS: dict[str, Column] = {
@@ -43,16 +43,12 @@ PAST = tuple(f"{end}_{name}" for end in ("target", "source") for name in (*_FOUN
 PACE = tuple(f"{end}_count_{name}" for end in ("target", "source") for name in _DECAY_NAMES)
 FEATURES = (*HABITS, *CLOCK, *PAST, *PACE)
 PARAMETERS = {
-    "objective": "binary",
     "learning_rate": 0.05,
     "num_leaves": 31,
     "min_data_in_leaf": 50,
     "feature_fraction": 0.7,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
 }
 ROUNDS = 200
 # The model is trained anew so often, by outcomes of so long a time.
@@ -198,15 +194,15 @@ def _block(
     if known[learned].sum() < _FEWEST_FRAUDS:
         before = np.flatnonzero(ordered.time < ordered.time[rows[0]])
         return _by_habits(described[rows], described[before if len(before) >= len(rows) else rows])
-    lightgbm = boosting.load()
-    data = lightgbm.Dataset(described[learned], known[learned].astype(np.float64), feature_name=list(FEATURES))
-    model = lightgbm.train({**PARAMETERS, "seed": seed}, data, ROUNDS)
+    answers = known[learned].astype(np.float64)
+    parameters = {**PARAMETERS, "seed": seed}
+    model = boosting.train(described[learned], answers, FEATURES, rounds=ROUNDS, parameters=parameters)
     scores = model.predict(described[rows])
     first = np.argsort(-scores)[: max(1, int(len(rows) * _EXPLAINED_SHARE))]
     contributions = model.predict(described[rows[first]], pred_contrib=True)
     reasons = {
-        int(row): boosting.reasons(FEATURES, described[rows[row]], own)
-        for row, own in zip(first, contributions, strict=True)
+        row: boosting.reasons(FEATURES, described[rows[row]], own)
+        for row, own in zip(first.tolist(), contributions, strict=True)
     }
     return [Ranked(float(score), reasons.get(row, [])) for row, score in enumerate(scores)]
 

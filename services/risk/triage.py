@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from services.risk import boosting
-from services.risk.boosting import Ranked
-from services.risk.declarations import LIKENESS, Floats, History, Outcomes, through_time
+from services.risk.boosting import Floats, Ranked
+from services.risk.declarations import LIKENESS, History, Outcomes, through_time
 
 CATEGORIES = (
     "hs2",
@@ -29,18 +29,9 @@ NUMBERS = ("tax_rate", "log_value", "log_net_kg", "log_value_per_kg", "above_hs6
 HISTORY = tuple(f"{name}_{what}" for name in LIKENESS for what in ("inspections", "violation_rate"))
 FEATURES = (*NUMBERS, *HISTORY, *CATEGORIES)
 # Chosen on the third and fourth quarter of the published customs data, each by what came before it.
-PARAMETERS = {
-    "objective": "binary",
-    "learning_rate": 0.05,
-    "num_leaves": 31,
-    "seed": 0,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
-}
+PARAMETERS = {"learning_rate": 0.05, "num_leaves": 31, "seed": 0}
 ROUNDS = 300
 _LEVELS = {"above_hs6": 6, "above_hs4": 4, "above_hs2": 2}
-_REASONS = 3
 _TIE = 0.01
 
 
@@ -62,19 +53,19 @@ class Triage:
 
     def train(self, frame: pl.DataFrame, outcomes: Outcomes, delay: timedelta) -> None:
         """Learn from declarations that were inspected. Raises Unavailable where LightGBM cannot be loaded."""
-        lightgbm = boosting.load()
         derived = _derived(frame)
         self._vocabularies = {name: _vocabulary(derived[name]) for name in CATEGORIES}
         self._medians = {name: _medians(derived, length) for name, length in _LEVELS.items()}
         matrix = self._matrix(derived, through_time(frame, outcomes, self.history, delay))
         inspected = [row for row, outcome in enumerate(outcomes) if outcome is not None]
-        data = lightgbm.Dataset(
+        self._booster = boosting.train(
             matrix[inspected],
             np.array([bool(outcomes[row]) for row in inspected], dtype=np.float64),
-            feature_name=list(self.features),
-            categorical_feature=[name for name in self.features if name in CATEGORIES],
+            self.features,
+            rounds=ROUNDS,
+            categories=[name for name in self.features if name in CATEGORIES],
+            parameters=PARAMETERS,
         )
-        self._booster = lightgbm.train(PARAMETERS, data, ROUNDS)
 
     def rank(self, frame: pl.DataFrame, outcomes: Outcomes, delay: timedelta) -> list[Ranked]:
         """Score declarations in the order given, each by what was known on its day.
@@ -87,11 +78,10 @@ class Triage:
             return [_by_rates(*row) for row in zip(described, _undervaluation(derived), strict=True)]
         matrix = self._matrix(derived, described)
         contributions = self._booster.predict(matrix, pred_contrib=True)
-        scores = 1 / (1 + np.exp(-contributions.sum(axis=1)))
-        return [
-            Ranked(float(score), self._reasons(row, own[:-1]))
-            for score, row, own in zip(scores, matrix, contributions, strict=True)
-        ]
+        words = {
+            name: {float(code): text for text, code in codes.items()} for name, codes in self._vocabularies.items()
+        }
+        return [boosting.ranked(self.features, row, own, words) for row, own in zip(matrix, contributions, strict=True)]
 
     def _matrix(self, derived: pl.DataFrame, described: Floats) -> Floats:
         usual = {
@@ -102,10 +92,6 @@ class Triage:
         numbers = derived.with_columns(above)
         codes = derived.select(_looked_up(pl.col(name), self._vocabularies[name]) for name in CATEGORIES)
         return np.hstack([_floats(numbers.select(NUMBERS)), described, _floats(codes)])[:, self._columns]
-
-    def _reasons(self, row: Floats, contributions: Floats) -> list[str]:
-        strongest = np.argsort(-contributions)[:_REASONS]
-        return [f"{_shown(self.features[i], row[i], self._vocabularies)} ({contributions[i]:+.2f})" for i in strongest]
 
 
 def _derived(frame: pl.DataFrame) -> pl.DataFrame:
@@ -132,13 +118,6 @@ def _looked_up(texts: pl.Expr, numbers: Mapping[str, float]) -> pl.Expr:
 
 def _floats(frame: pl.DataFrame) -> Floats:
     return frame.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-
-
-def _shown(feature: str, value: float, vocabularies: dict[str, dict[str, int]]) -> str:
-    if feature in vocabularies:
-        text = next((text for text, code in vocabularies[feature].items() if code == value), "unknown")
-        return f"{feature}={text}"
-    return f"{feature}={value:.4g}"
 
 
 def _undervaluation(derived: pl.DataFrame) -> list[float]:

@@ -1,5 +1,6 @@
 """Declarations: what is read of them, what the past says of like goods, and how they are ranked."""
 
+import sys
 from copy import copy
 from datetime import date, timedelta
 from itertools import compress
@@ -8,7 +9,6 @@ from random import Random
 import polars as pl
 import pytest
 
-from services.risk import boosting
 from services.risk.declarations import LIKENESS, History, Outcomes, read, through_time
 from services.risk.triage import Triage
 from shared.errors import Invalid, Unavailable
@@ -187,12 +187,15 @@ class TestTriage:
         assert all(one.reasons[0] == "no model" for one in ranked)
 
     def test_says_which_library_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def _load() -> None:
-            raise Unavailable("LightGBM cannot be loaded: libgomp.so.1")
+        class Missing:
+            def find_spec(self, name: str, *_: object) -> None:
+                if name == "lightgbm":
+                    raise OSError("libgomp.so.1: cannot open shared object file")
 
-        monkeypatch.setattr(boosting, "load", _load)
+        monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
 
-        with pytest.raises(Unavailable, match="libgomp"):
+        with pytest.raises(Unavailable, match=r"libgomp\.so\.1.*apt-get install libgomp1"):
             Triage().train(*market(1, 2, date(2026, 1, 1)), WEEK)
 
     def test_no_score_depends_on_an_outcome_that_is_not_known_yet(self, trained: Triage) -> None:
