@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 import polars as pl
@@ -14,7 +16,7 @@ from polars.exceptions import PolarsError
 
 from deploy.commands import screen
 from deploy.commands.refusals import or_end
-from services.risk import accounts, declarations, raters, spending
+from services.risk import accounts, declarations, orders, raters, spending
 from services.risk.boosting import Ranked
 from services.risk.tables import Problem
 from services.risk.triage import Triage
@@ -28,6 +30,7 @@ class Kind(StrEnum):
     """What a file holds."""
 
     DECLARATIONS = "declarations"
+    ORDERS = "orders"
     RATINGS = "ratings"
     TRANSACTIONS = "transactions"
     TRANSFERS = "transfers"
@@ -44,18 +47,20 @@ class Task(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The scored things by their ids, what could not be read of them, and how they were scored."""
+    """The scored things by their ids, what could not be read of them, how they were scored, and what else was."""
 
     ranked: Iterable[tuple[str, Ranked]]
     problems: Sequence[Problem]
     how: str
+    # By what is added to the name of the file.
+    beside: Mapping[str, Iterable[tuple[str, Ranked]]] = MappingProxyType({})
 
 
 def detect(
     kind: Annotated[Kind, typer.Argument(help="what the file holds")],
     *,
     source: Annotated[Path, typer.Option("--input", help="CSV (also .gz) or Parquet to score")],
-    out: Annotated[Path, typer.Option(help="CSV to write: id, score, reasons")],
+    out: Annotated[Path, typer.Option(help="CSV to write: id, score, reasons (of orders also <out>.shops.csv)")],
     train: Annotated[Path | None, typer.Option(help="an earlier file of the same form, to learn from")] = None,
     columns: Annotated[str, typer.Option(help="our name=name in the file, separated by commas")] = "",
     label: Annotated[str, typer.Option(help="column of the outcome, 0 or 1; without it none is looked at")] = "",
@@ -65,9 +70,13 @@ def detect(
     task = Task(source, train, _names(columns), label, _days(feedback_delay))
     with screen.console.status(f"scoring {source.name}"):
         found = or_end(lambda: _BY_KIND[kind](task))
-    written = or_end(lambda: _write(out, found.ranked))
+    written = or_end(partial(_write, out, found.ranked))
     _show(found.problems)
     screen.console.print(f"{written:,} scored ({found.how}) into {out}", markup=False)
+    for what, ranked in found.beside.items():
+        beside = out.with_name(f"{out.name}.{what}.csv")
+        written = or_end(partial(_write, beside, ranked))
+        screen.console.print(f"{written:,} {what} into {beside}", markup=False)
 
 
 def _declarations(task: Task) -> Found:
@@ -82,6 +91,14 @@ def _declarations(task: Task) -> Found:
     refs = [ref or "" for ref in frame["declaration_ref"]]
     how = "with a model" if triage.has_model else "no model: --train and --label make one"
     return Found(zip(refs, ranked, strict=True), problems, how)
+
+
+def _orders(task: Task) -> Found:
+    _refuse(task, Kind.ORDERS, train="nothing is learned", label="nothing is learned")
+    frame, problems = orders.read(_table(task.source), task.names)
+    judged = orders.rank(frame)
+    how = f"no labels, {len(judged.rings):,} rings"
+    return Found(judged.orders.items(), problems, how, {"shops": judged.shops.items()})
 
 
 def _ratings(task: Task) -> Found:
@@ -120,6 +137,7 @@ def _transfers(task: Task) -> Found:
 
 _BY_KIND: dict[Kind, Callable[[Task], Found]] = {
     Kind.DECLARATIONS: _declarations,
+    Kind.ORDERS: _orders,
     Kind.RATINGS: _ratings,
     Kind.TRANSACTIONS: _transactions,
     Kind.TRANSFERS: _transfers,

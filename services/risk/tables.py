@@ -77,9 +77,15 @@ def _read_as(name: str, column: Column) -> pl.Expr:
     if column.kind is pl.Date:
         return text.str.to_date("%Y-%m-%d", strict=False)
     if column.is_moment:
-        stated = text.str.replace(" ", "T").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
-        day = text.str.to_date("%Y-%m-%d", strict=False)
-        seconds = (text.cast(MOMENT, strict=False), stated.dt.epoch("us") / 1e6, day.dt.epoch("s").cast(MOMENT))
+        stated = text.str.replace(" ", "T").str.replace("[zZ]$", "+00:00")
+        # A form for each: without one, that of the first value would be expected of all.
+        moments = (
+            stated.str.to_datetime(form + zone, time_unit="us", time_zone="UTC", strict=False).dt.epoch("us") / 1e6
+            for form in ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
+            for zone in ("", "%z")
+        )
+        day = text.str.to_date("%Y-%m-%d", strict=False).dt.epoch("s").cast(MOMENT)
+        seconds = (text.cast(MOMENT, strict=False), *moments, day)
         return pl.coalesce(seconds).alias(name)
     return text.cast(column.kind, strict=False)
 

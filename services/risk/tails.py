@@ -1,16 +1,25 @@
 """Several signals as one score: how seldom each is so high among its peers, not how high it is."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from services.risk.boosting import Ranked
+from services.risk.boosting import Floats, Ranked
 
 # Puts the value of a signal into words.
 Said: TypeAlias = Callable[[float], str]
 _REASONS = 3
+# By how much a sum decides between two whose least probable signal is the same.
+_TIE = 1e-3
+
+
+class Surprise(NamedTuple):
+    """Of each thing, the negative logarithm of the chance of one signal, 0 where it says nothing, and it in words."""
+
+    values: Floats
+    said: Callable[[int], str]
 
 
 def combine(signals: pl.DataFrame, said: Mapping[str, Said]) -> list[Ranked]:
@@ -44,3 +53,25 @@ def _reasons(row: Sequence[float | None], strength: Sequence[float], said: Seque
         # Below the median it speaks for nothing.
         if (value := row[i]) is not None and strength[i] > np.log(2)
     ]
+
+
+def least_probable(signals: Sequence[Surprise]) -> list[Ranked]:
+    """Rank things by the least probable of their signals, whose chances are known each under an assumption of its own.
+
+    The score is the share of things that are less suspicious. Signals that are chances already are not ranked among
+    their peers first: that would give each of them as many improbable things as the others.
+    """
+    values = np.column_stack([signal.values for signal in signals])
+    total = values.max(axis=1) + _TIE * values.sum(axis=1)
+    scores = (pl.Series(total).rank("average") - 0.5) / max(len(total), 1)
+    strongest = np.argsort(-values, axis=1, kind="stable")
+    return [
+        Ranked(score, [f"{signals[i].said(thing)} (chance {_chance(own[i])})" for i in order if own[i] > np.log(2)])
+        for thing, (score, own, order) in enumerate(
+            zip(scores.to_list(), values.tolist(), strongest.tolist(), strict=True)
+        )
+    ]
+
+
+def _chance(surprise: float) -> str:
+    return f"{np.exp(-surprise):.2g}" if surprise < 20 else f"1e-{surprise / np.log(10):.0f}"

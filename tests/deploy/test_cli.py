@@ -126,6 +126,28 @@ class TestDetectOthers:
         assert (tmp_path / "out.csv").read_text().splitlines()[0] == "id,score,reasons"
         assert sorted(line.split(",")[0] for line in (tmp_path / "out.csv").read_text().splitlines()[1:]) == list("abc")
 
+    def test_scores_the_orders_of_a_file_and_the_shops_beside(self, cli: CliRunner, tmp_path: Path) -> None:
+        rows = [f"o{n},s{n % 7},b{n},2026-01-{n % 28 + 1:02} 10:00:00" for n in range(60)]
+        rows += [f"p{n},s9,b{n % 2},2026-01-05T10:0{n}:00Z" for n in range(8)]
+        (tmp_path / "in.csv").write_text("\n".join(["order_id,shop,buyer_ref,time", *rows, "q,s1,b1,soon"]) + "\n")
+
+        result = cli.invoke(app, [*command(tmp_path, "orders"), "--columns", "shop_ref=shop"])
+
+        assert result.exit_code == 0, result.output
+        assert "row 69, time: 'soon' is not a time" in result.output
+        with (tmp_path / "out.csv").open(newline="") as file:
+            orders = {row["id"]: row for row in csv.DictReader(file)}
+        assert len(orders) == 69
+        assert min(float(orders[f"p{n}"]["score"]) for n in range(8)) > max(
+            float(orders[f"o{n}"]["score"]) for n in range(60)
+        )
+        assert orders["q"]["reasons"] == "could not be read"
+        with (tmp_path / "out.csv.shops.csv").open(newline="") as file:
+            shops = list(csv.DictReader(file))
+        assert len(shops) == 8
+        worst = max(shops, key=lambda row: float(row["score"]))
+        assert (worst["id"], worst["reasons"][:36]) == ("s9", "8 orders by 2 buyers within an hour ")
+
     def test_scores_each_rater_of_a_file_of_ratings(self, cli: CliRunner, tmp_path: Path) -> None:
         (tmp_path / "in.csv").write_text(
             "rater,target,rating,time\na,b,5,2026-01-01\na,c,1,2026-01-02T10:00:00Z\nb,c,1,0\n"
