@@ -60,7 +60,7 @@ def hosted(name: str, *parts: str) -> Process:
         "deploy.host",
         parts,
         serves=tuple(part.partition(":")[2] for part in parts if part.startswith("api:")),
-        speaks_kafka=any(not part.startswith("api:") for part in parts),
+        speaks_kafka=any(part.startswith(("relay:", "worker:")) for part in parts),
     )
 
 
@@ -101,6 +101,7 @@ def local_composition(ports: Ports, var_dir: Path) -> Composition:
             hosted("worker-listings", "worker:listings"),
             hosted("worker-risk", "worker:risk"),
             hosted("worker-credit", "worker:credit"),
+            hosted("patrol", "patrol:risk"),
             hosted("worker", "worker:identity", "worker:disputes", "worker:gateway"),
             Process("receiver", "simulator.receiver", receiver),
         ),

@@ -31,6 +31,9 @@ class Risk(Struct, kw_only=True):
 
     assessed: int = 0
     alerts: int = 0
+    rings: int = 0
+    # Messages that its look over the weeks has not seen.
+    unpatrolled: int = 0
 
 
 class Credit(Struct, kw_only=True):
@@ -55,6 +58,15 @@ class Reconciliation(Struct, kw_only=True):
     doubled: int = 0
 
 
+class Scheme(Struct, kw_only=True):
+    """A planted scheme of a simulation: how many there were, and what of them the services found."""
+
+    planted: int
+    found: int
+    recall: float | None
+    precision: float | None
+
+
 class Report(Struct, kw_only=True):
     """The whole report; its keys are fixed by the contract."""
 
@@ -69,6 +81,8 @@ class Report(Struct, kw_only=True):
     credit: Credit = field(default_factory=Credit)
     notices: Notices = field(default_factory=Notices)
     reconciliation: Reconciliation = field(default_factory=Reconciliation)
+    # Of a simulation only.
+    schemes: dict[str, Scheme] = field(default_factory=dict)
 
     def reconciles(self) -> bool:
         """Tell whether nothing was lost, doubled, or is still on its way."""
@@ -136,7 +150,7 @@ async def collect(stack: Stack, *, source: str, seconds: float, totals: Totals, 
         duplicate=now.duplicate - before.duplicate,
         rejected=now.rejected - before.rejected,
         matching=msgspec.convert(now.of["listings"]["matching"], Matching),
-        risk=Risk(assessed=now.of["risk"]["assessed"], alerts=now.of["risk"]["alerts"]),
+        risk=Risk(**{name: now.of["risk"][name] for name in Risk.__struct_fields__}),
         credit=Credit(profiles=now.of["credit"]["profiles"], facts=now.of["credit"]["facts"]),
         notices=Notices(
             due=now.of["gateway"]["due"],

@@ -11,7 +11,8 @@ import msgspec
 
 from deploy.layout import Ports
 from deploy.preflight import StackError
-from deploy.report import Counts, Report, collect
+from deploy.report import Counts, Report, Scheme, collect
+from deploy.schemes import found_schemes
 from deploy.stack import Stack
 from deploy.tokens import Issuer
 from shared.auth import Role
@@ -91,12 +92,24 @@ async def settled_report(stack: Stack, supply: Supply, totals: Totals, started_a
         seconds = round(time.monotonic() - started_at, 1)
         report = await collect(stack, source=supply.name, seconds=seconds, totals=totals, before=before)
         unchanged = last is not None and msgspec.structs.replace(report, seconds=last.seconds) == last
-        quiet = unchanged and report.reconciles()
+        quiet = unchanged and report.reconciles() and not report.risk.unpatrolled
         same = same + 1 if quiet else 0
         if same >= _QUIET_POLLS or time.monotonic() > deadline:
             return report
         last = report
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def with_schemes(stack: Stack, supply: Supply, report: Report) -> Report:
+    """Return the report of a simulation with what of its planted schemes was found."""
+    if not isinstance(supply.source, Marketplace):
+        return report
+    found = await found_schemes(stack, supply.source.truth())
+    schemes = {
+        name: Scheme(planted=one.planted, found=one.found, recall=one.recall, precision=one.precision)
+        for name, one in found.items()
+    }
+    return msgspec.structs.replace(report, schemes=schemes)
 
 
 def store(report: Report, supply: Supply, var_dir: Path) -> None:

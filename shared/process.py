@@ -106,10 +106,11 @@ def plain_url(url: str) -> str:
     return url.replace("postgresql+asyncpg://", "postgresql://")
 
 
-def main(service: str, run: Callable[[str, asyncio.Event], Awaitable[None]]) -> None:
-    """Run one role of a service from the command line: `python -m services.<name> api|worker|relay`."""
-    if len(sys.argv) != 2 or sys.argv[1] not in {"api", "worker", "relay"}:
-        sys.exit(f"usage: python -m services.{service} api|worker|relay")
+def main(service: str, run: Callable[[str, asyncio.Event], Awaitable[None]], *more: str) -> None:
+    """Run one role of a service from the command line: `python -m services.<name> api|worker|relay`, and `more`."""
+    roles = ("api", "worker", "relay", *more)
+    if len(sys.argv) != 2 or sys.argv[1] not in roles:
+        sys.exit(f"usage: python -m services.{service} {'|'.join(roles)}")
     asyncio.run(_main(service, run))
     # Nothing is left to be collected at exit: the interpreter's last look at all that was imported takes 0.4 s.
     gc.freeze()

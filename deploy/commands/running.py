@@ -26,7 +26,7 @@ from deploy.departments import register
 from deploy.layout import SERVICES, Ports
 from deploy.report import Counts
 from deploy.stack import Stack
-from deploy.streaming import Supply, open_supply, send, settled_report, store
+from deploy.streaming import Supply, open_supply, send, settled_report, store, with_schemes
 from deploy.tokens import Issuer
 
 # What shells report for a program ended by Ctrl-C.
@@ -95,7 +95,8 @@ async def _run(stack: Stack, supply: Supply, *, leave: bool) -> int:
         started_at = time.monotonic()
         with screen.progress(supply.expected_events) as show:
             totals = await send(supply, stack.ports, stack.issuer, on_progress=show)
-        report = await settled_report(stack, supply, totals, started_at, before)
+        settled = await settled_report(stack, supply, totals, started_at, before)
+        report = await with_schemes(stack, supply, settled)
         store(report, supply, stack.var_dir)
         screen.summary(report)
         if not leave:

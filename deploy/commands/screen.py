@@ -63,6 +63,19 @@ def summary(report: Report) -> None:
         for name, value in msgspec.structs.asdict(getattr(report, part)).items():
             table.add_row(f"{part}: {name.replace('_', ' ')}", "", f"{value:,}")
     console.print(table)
+    if report.schemes:
+        schemes(report)
+
+
+def schemes(report: Report) -> None:
+    """Print what of the planted schemes was found."""
+    table = Table(title="planted schemes, by open alerts", title_justify="left")
+    for column in ("scheme", "planted", "found", "recall", "precision"):
+        table.add_column(column, justify="left" if column == "scheme" else "right")
+    for name, one in report.schemes.items():
+        shares = ("–" if share is None else f"{share:.2f}" for share in (one.recall, one.precision))
+        table.add_row(name.replace("_", " "), f"{one.planted:,}", f"{one.found:,}", *shares)
+    console.print(table)
 
 
 def answers(totals: Totals) -> None:

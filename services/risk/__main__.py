@@ -1,10 +1,13 @@
-"""`python -m services.risk api|worker|relay`."""
+"""`python -m services.risk api|worker|relay|patrol`."""
 
 import asyncio
+import os
 
 from services.risk.app import create_app
+from services.risk.patrol import patrol
 from services.risk.settings import Settings
 from services.risk.worker import consumers
+from shared.database import make_engine, make_sessions
 from shared.process import consume, main, relay, serve
 from shared.settings import service_settings
 
@@ -16,9 +19,13 @@ async def run(role: str, stop: asyncio.Event) -> None:
         await serve(create_app(settings), settings.port, stop)
     elif role == "relay":
         await relay(settings, stop)
+    elif role == "patrol":
+        # It has time: whatever else runs here goes first.
+        os.nice(10)
+        await patrol(make_sessions(make_engine(settings.database_url, pool_size=2)), stop)
     else:
         await consume(consumers(settings), stop)
 
 
 if __name__ == "__main__":
-    main("risk", run)
+    main("risk", run, "patrol")

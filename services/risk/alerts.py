@@ -16,10 +16,11 @@ from shared.messaging import publish
 
 _RAISE = """
     INSERT INTO alerts (id, platform_id, account_id, transaction_id, order_ref, rule, rule_version, severity,
-        score, reason, contributions, window_start)
-    SELECT i, p, a, t, o, r, v, s, c, e, j::jsonb, w FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[],
-        $5::text[], $6::text[], $7::int[], $8::text[], $9::float8[], $10::text[], $11::text[], $12::timestamptz[])
-        AS x (i, p, a, t, o, r, v, s, c, e, j, w)
+        score, reason, contributions, evidence, window_start)
+    SELECT i, p, a, t, o, r, v, s, c, e, j::jsonb, array(SELECT jsonb_array_elements_text(l::jsonb)), w
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::int[], $8::text[],
+        $9::float8[], $10::text[], $11::text[], $12::text[], $13::timestamptz[])
+        AS x (i, p, a, t, o, r, v, s, c, e, j, l, w)
     ON CONFLICT (id) DO UPDATE SET state = 'open' WHERE alerts.state = 'withdrawn'
     RETURNING id
 """
@@ -38,6 +39,7 @@ class Subject(NamedTuple):
     order_ref: str | None
     at: datetime
     key: str
+    evidence: Sequence[str] = ()
 
 
 class Raised(NamedTuple):
@@ -112,6 +114,7 @@ def _row(one: Raised) -> tuple[object, ...]:
         hit.rule.points,
         hit.rule.reason,
         msgspec.json.encode(contributions(hit)).decode(),
+        msgspec.json.encode(subject.evidence).decode(),
         window_start(hit, subject.at),
     )
 
@@ -133,4 +136,5 @@ def _event(one: Raised) -> AlertRaised:
         contributions=contributions(hit),
         transaction_id=subject.transaction_id,
         order_ref=subject.order_ref,
+        evidence=list(subject.evidence),
     )

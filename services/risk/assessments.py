@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts
+from services.risk import alerts, sales
 from services.risk.alerts import Raised, Subject
 from services.risk.day_store import Days
 from services.risk.day_store import Key as DayKey
@@ -21,12 +21,14 @@ _KNOWN = """
     SELECT transaction_id, part, account_id, revision, hits FROM assessments WHERE transaction_id = ANY ($1::uuid[])
 """
 _STORE = """
-    INSERT INTO assessments (transaction_id, part, platform_id, order_ref, account_id, revision, score, hits)
-    SELECT t, p, f, o, a, r, s, string_to_array(h, ',') FROM unnest($1::uuid[], $2::text::smallint[],
-        $3::text::text[], $4::text::text[], $5::uuid[], $6::text::int[], $7::text::float8[], $8::text::text[])
-        AS x (t, p, f, o, a, r, s, h)
+    INSERT INTO assessments (transaction_id, part, platform_id, order_ref, account_id, revision, score, hits,
+        unshipped_since)
+    SELECT t, p, f, o, a, r, s, string_to_array(h, ','), u FROM unnest($1::uuid[], $2::text::smallint[],
+        $3::text::text[], $4::text::text[], $5::uuid[], $6::text::int[], $7::text::float8[], $8::text::text[],
+        $9::timestamptz[]) AS x (t, p, f, o, a, r, s, h, u)
     ON CONFLICT (transaction_id, part) DO UPDATE SET account_id = excluded.account_id,
-        revision = excluded.revision, score = excluded.score, hits = excluded.hits, assessed_at = now()
+        revision = excluded.revision, score = excluded.score, hits = excluded.hits,
+        unshipped_since = excluded.unshipped_since, assessed_at = now()
 """
 
 Key = tuple[UUID, int]
@@ -59,9 +61,12 @@ async def assess(
     days = await kept.take(session, {key for key in day_keys if key is not None})
     counted = {key for key, one in known.items() if one.account_id is not None}
     touched: dict[DayKey, Day] = {}
+    before = frozenset(counted)
     rows = [_features(*one, counted, days, touched) for one in zip(events, keys, day_keys, strict=True)]
     found = evaluate(rules, "transactions", rows)
     await kept.store(session, touched)
+    fresh = {key: event for event, key in zip(events, keys, strict=True) if key in counted and key not in before}
+    await sales.record(session, list(fresh.values()))
     newest: dict[Key, tuple[TransactionEvent, list[Hit]]] = {}
     raised: list[Raised] = []
     for event, key, hits in zip(events, keys, found, strict=True):
@@ -169,10 +174,11 @@ async def _store(session: AsyncSession, newest: Newest) -> None:
             event.revision,
             min(100.0, sum([hit.rule.points for hit in hits])),
             ",".join(_codes(hits)),
+            event.paid_at if not event.parcels and not event.cancelled else None,
         )
         for (transaction_id, part), (event, hits) in newest.items()
     ]
-    forms = (list, number_array, text_array, text_array, list, number_array, number_array, text_array)
+    forms = (list, number_array, text_array, text_array, list, number_array, number_array, text_array, list)
     await (await driver(session)).execute(_STORE, *columns(rows, *forms))
 
 

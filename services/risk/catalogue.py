@@ -49,8 +49,36 @@ OPERATORS: dict[str, Feature] = {
     "reasons": Feature(pl.Int64, "count", "now", "Reasons that identity gave"),
     "banned": Feature(pl.Boolean, "flag", "now", "The platform ended the account by a ban"),
 }
+SHOPS: dict[str, Feature] = {
+    "orders": Feature(pl.Int64, "count", "30 days", "Orders of the shop"),
+    "buyers": Feature(pl.Int64, "count", "30 days", "Different buyers of the shop"),
+    "repeat_improbability": Feature(
+        pl.Float64, "powers of ten", "30 days", "How improbable it is that buyers come back so often"
+    ),
+    "hour_orders": Feature(pl.Int64, "count", "hour", "Orders of the least probable hour"),
+    "hour_buyers": Feature(pl.Int64, "count", "hour", "Different buyers in that hour"),
+    "hour_improbability": Feature(
+        pl.Float64, "powers of ten", "hour", "How improbable so few buyers are for the orders of that hour"
+    ),
+    "device_improbability": Feature(
+        pl.Float64, "powers of ten", "30 days", "How improbable it is that buyers share so few devices"
+    ),
+    "address_improbability": Feature(
+        pl.Float64, "powers of ten", "30 days", "How improbable it is that buyers share so few addresses"
+    ),
+    "ring_buyers": Feature(pl.Int64, "count", "30 days", "Buyers of the ring the shop is in; 0 where in none"),
+    "ring_shops": Feature(pl.Int64, "count", "30 days", "Shops of that ring"),
+    "ring_improbability": Feature(pl.Float64, "powers of ten", "30 days", "How improbable that ring is by chance"),
+    "ring_orders": Feature(pl.Int64, "count", "30 days", "Orders of the shop by members of its rings"),
+    "ring_share": Feature(pl.Float64, "share", "30 days", "Those among all orders of the shop"),
+}
+PARCELS: dict[str, Feature] = {
+    "unshipped_h": Feature(pl.Float64, "hours", "now", "Since it was paid, no parcel known and not cancelled"),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
     "operators": OPERATORS,
+    "shops": SHOPS,
+    "parcels": PARCELS,
 }

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, DateTime, Index, LargeBinary, SmallInteger, Text, func
+from sqlalchemy import BigInteger, Date, DateTime, Index, LargeBinary, SmallInteger, Text, Uuid, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -50,6 +50,8 @@ class Assessment(Base):
     revision: Mapped[int]
     score: Mapped[float]
     hits: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    # When it was paid, for as long as no parcel is known and nobody cancelled.
+    unshipped_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     assessed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
@@ -74,6 +76,8 @@ class Alert(Base):
     score: Mapped[float]
     reason: Mapped[str] = mapped_column(Text)
     contributions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    # What it can be looked up by: `order:`, `ring:` and a reference or an id.
+    evidence: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     window_start: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     state: Mapped[str] = mapped_column(Text, server_default="open")
     raised_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
@@ -88,6 +92,53 @@ class DayFeatures(Base):
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     version: Mapped[int]
     content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SalesBatch(Base):
+    """The orders of one micro-batch, as Arrow IPC: who bought at whose shop, when and from where."""
+
+    __tablename__ = "sales"
+    __table_args__ = (Index("ix_sales_last_placed_at", "last_placed_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    first_placed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    last_placed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    orders: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Ring(Base):
+    """Buyers and shops that deal with each other beyond chance, under one id for as long as most of them stay."""
+
+    __tablename__ = "rings"
+    __table_args__ = (Index("ix_rings_seen_at_id", "seen_at", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    platform_id: Mapped[str] = mapped_column(Text)
+    buyers: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    accounts: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    orders: Mapped[int]
+    expected_pairs: Mapped[float]
+    chance_log10: Mapped[float]
+    split_from: Mapped[UUID | None]
+    state: Mapped[str] = mapped_column(Text, server_default="active")
+    first_seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class PatrolRound(Base):
+    """What the newest round over the history looked at: a single row."""
+
+    __tablename__ = "patrol_rounds"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    # Messages that had been applied when it began.
+    applied: Mapped[int] = mapped_column(BigInteger)
+    orders: Mapped[int]
+    shops: Mapped[int]
+    rings: Mapped[int]
+    seconds: Mapped[float]
+    finished_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class Operator(Base):

@@ -1,16 +1,16 @@
 """Orders that shops arrange for themselves: within the hour, by the same few buyers again and again, or by rings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from services.risk import tables
-from services.risk.boosting import Floats, Ranked
+from services.risk.boosting import Ranked
+from services.risk.brushing import Brushing, Web, look
 from services.risk.peeling import Ints
-from services.risk.repeats import Sales, bursts, repeated
-from services.risk.rings import Pairs, Ring, hold_outs, rings, weave
+from services.risk.rings import Orders
 from services.risk.tables import MOMENT, Column, Fault, Problem
 from services.risk.tails import Surprise, least_probable
 
@@ -24,8 +24,6 @@ COLUMNS: dict[str, Column] = {
 }
 _FAULTS = {"time": Fault("is not a time", ~pl.col("time").is_finite())}
 _UNREAD = Ranked(0.0, ["could not be read"])
-# Where the ordinary cores end and how fast they thin out there.
-_ORDINARY, _BEFORE = 0.75, 0.50
 
 
 class Judged(NamedTuple):
@@ -34,16 +32,6 @@ class Judged(NamedTuple):
     orders: dict[str, Ranked]
     shops: dict[str, Ranked]
     rings: list[tuple[list[str], list[str]]]
-
-
-class _Web(NamedTuple):
-    """Pairs, how improbably dense the block of each is, for its orders and its shop, and its ring (-1 for none)."""
-
-    pairs: Pairs
-    surprise: Floats
-    shop_surprise: Floats
-    ring: Ints
-    rings: Sequence[Ring]
 
 
 def read(raw: pl.DataFrame, names: Mapping[str, str]) -> tuple[pl.DataFrame, list[Problem]]:
@@ -59,9 +47,9 @@ def rank(frame: pl.DataFrame) -> Judged:
     whole = frame.drop_nulls().unique(["order_ref", "shop_ref", "buyer_ref"], keep="first", maintain_order=True)
     whole = whole.sort("shop_ref", "time", "buyer_ref", "order_ref")
     buyers, shops = (whole[name].unique().sort() for name in ("buyer_ref", "shop_ref"))
-    sales = Sales(_numbers(whole["shop_ref"]), _numbers(whole["buyer_ref"]), whole["time"].to_numpy())
-    web = _web(weave(sales.buyer, sales.shop, sales.time))
-    of_orders, of_shops = _surprises(sales, web)
+    numbered = Orders(_numbers(whole["shop_ref"]), _numbers(whole["buyer_ref"]), whole["time"].to_numpy())
+    found = look(numbered)
+    of_orders, of_shops = _surprises(found)
     orders = dict.fromkeys((ref for ref in frame["order_ref"] if ref is not None), _UNREAD)
     for ref, one in zip(whole["order_ref"], least_probable(of_orders), strict=True):
         if orders[ref] is _UNREAD or one.score > orders[ref].score:
@@ -69,7 +57,7 @@ def rank(frame: pl.DataFrame) -> Judged:
     return Judged(
         orders,
         dict(zip(shops, least_probable(of_shops), strict=True)),
-        [(buyers.gather(ring.buyers).to_list(), shops.gather(ring.shops).to_list()) for ring in web.rings],
+        [(buyers.gather(ring.buyers).to_list(), shops.gather(ring.shops).to_list()) for ring in found.web.rings],
     )
 
 
@@ -77,42 +65,10 @@ def _numbers(column: pl.Series) -> Ints:
     return column.rank("dense").to_numpy().astype(np.int64) - 1
 
 
-def _web(pairs: Pairs) -> _Web:
-    cores, found = hold_outs(pairs), rings(pairs)
-    ordinary, ring_of = _beyond_ordinary(cores), np.full(len(cores), -1)
-    surprise, shop_surprise = ordinary.copy(), ordinary.copy()
-    for number, ring in reversed(list(enumerate(found))):
-        own = -ring.chance_log10 * np.log(10)
-        surprise[ring.pairs] = np.maximum(ordinary[ring.pairs], own)
-        # Of a shop, its share of what the ring is improbable by: others made the rest.
-        shop_surprise[ring.pairs] = np.maximum(ordinary[ring.pairs], own / len(ring.shops))
-        ring_of[ring.pairs] = number
-    return _Web(pairs, surprise, shop_surprise, ring_of, found)
-
-
-def _beyond_ordinary(cores: Floats) -> Floats:
-    """Return how improbable each core number is, beyond those that three in four of what is dense at all have.
-
-    What lies beyond a threshold thins out exponentially (Pickands, Annals of Statistics 3, 1975), at the pace at which
-    it does before it: rings do not hide one another.
-    """
-    dense = cores[cores > 0]
-    if not len(dense):
-        return np.zeros(len(cores))
-    before, threshold = np.quantile(dense, [_BEFORE, _ORDINARY])
-    pace = (threshold - before) / np.log((1 - _BEFORE) / (1 - _ORDINARY))
-    if pace <= 0:
-        return np.zeros(len(cores))
-    rare = np.log(len(cores) / (len(dense) * (1 - _ORDINARY)))
-    return np.where(cores > threshold, rare + (cores - threshold) / pace, 0.0)
-
-
-def _surprises(sales: Sales, web: _Web) -> tuple[list[Surprise], list[Surprise]]:
+def _surprises(found: Brushing) -> tuple[list[Surprise], list[Surprise]]:
     """Return the three signals of orders, and of shops."""
-    burst, again, pairs = bursts(sales), repeated(web.pairs), web.pairs
-    # Of each shop, the order of its worst burst, and the pair that is deepest in a ring.
-    worst = _highest(sales.shop, burst.surprise, pairs.sizes[1])
-    deepest = _highest(pairs.shop, web.shop_surprise, pairs.sizes[1])
+    burst, again, web, worst, deepest = found
+    of_order = web.pairs.of_order
 
     def in_the_hour(order: int) -> str:
         return f"{burst.orders[order]} orders by {burst.buyers[order]} buyers within an hour"
@@ -126,10 +82,10 @@ def _surprises(sales: Sales, web: _Web) -> tuple[list[Surprise], list[Surprise]]
     of_orders = [
         Surprise(burst.surprise, in_the_hour),
         Surprise(
-            again.of_pair[pairs.of_order],
-            lambda order: f"{again.orders[pairs.of_order[order]]} orders of this buyer at this shop",
+            again.of_pair[of_order],
+            lambda order: f"{again.orders[of_order[order]]} orders of this buyer at this shop",
         ),
-        Surprise(web.surprise[pairs.of_order], lambda order: dense(int(pairs.of_order[order]))),
+        Surprise(web.surprise[of_order], lambda order: dense(int(of_order[order]))),
     ]
     of_shops = [
         Surprise(burst.surprise[worst], lambda shop: in_the_hour(int(worst[shop]))),
@@ -139,7 +95,7 @@ def _surprises(sales: Sales, web: _Web) -> tuple[list[Surprise], list[Surprise]]
     return of_orders, of_shops
 
 
-def _of_ring(web: _Web, pair: int) -> str:
+def _of_ring(web: Web, pair: int) -> str:
     if web.ring[pair] < 0:
         return "its buyers buy together at several shops"
     ring = web.rings[web.ring[pair]]
@@ -147,11 +103,3 @@ def _of_ring(web: _Web, pair: int) -> str:
         f"ring {web.ring[pair] + 1} of {len(ring.buyers)} buyers and {len(ring.shops)} shops: {len(ring.pairs)} pairs "
         f"where {ring.expected:.3g} are expected"
     )
-
-
-def _highest(keys: Ints, values: Floats, count: int) -> Ints:
-    """Return for each key the place of its highest value."""
-    order = np.lexsort((values, keys))
-    places = np.zeros(count, np.int64)
-    places[keys[order]] = order
-    return places

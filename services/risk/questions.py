@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk.models import Alert, Assessment, Operator, Rule
+from services.risk import patrol
+from services.risk.models import Alert, Assessment, Operator, Ring, Rule
 from shared.errors import NotFound
 from shared.identifiers import transaction_id
 from shared.paging import Cursor
@@ -16,6 +17,10 @@ _SEVERITIES = ("low", "medium", "high", "critical")
 
 class AlertNotFound(NotFound):
     """No such alert."""
+
+
+class RingNotFound(NotFound):
+    """No such ring."""
 
 
 class NotAssessed(NotFound):
@@ -53,6 +58,28 @@ async def alert(session: AsyncSession, identifier: UUID) -> Alert:
     found = (await session.execute(select(Alert).where(Alert.id == identifier))).scalar_one_or_none()
     if found is None:
         raise AlertNotFound(f"no alert {identifier}")
+    return found
+
+
+async def rings(
+    session: AsyncSession, *, account_id: UUID | None, after: Cursor | None, limit: int
+) -> tuple[list[Ring], str | None]:
+    """Return a page of rings, last seen first, and the cursor of the next."""
+    statement = select(Ring).order_by(Ring.seen_at.desc(), Ring.id.desc()).limit(limit + 1)
+    if account_id is not None:
+        statement = statement.where(Ring.accounts.contains([account_id]))
+    if after is not None:
+        statement = statement.where(tuple_(Ring.seen_at, Ring.id) < (after.at, after.id))
+    found = list((await session.execute(statement)).scalars())
+    page = found[:limit]
+    return page, Cursor(page[-1].seen_at, page[-1].id).encode() if len(found) > limit else None
+
+
+async def ring(session: AsyncSession, identifier: UUID) -> Ring:
+    """Return one ring. Raises RingNotFound."""
+    found = (await session.execute(select(Ring).where(Ring.id == identifier))).scalar_one_or_none()
+    if found is None:
+        raise RingNotFound(f"no ring {identifier}")
     return found
 
 
@@ -105,7 +132,7 @@ async def rules(session: AsyncSession) -> list[Rule]:
 
 
 async def summary(session: AsyncSession) -> dict[str, Any]:
-    """Count transactions assessed and alerts raised."""
+    """Count transactions assessed, alerts raised and rings found."""
     assessed = select(func.count()).select_from(Assessment).where(Assessment.part == 0)
     by_rule = select(Alert.rule, func.count()).group_by(Alert.rule).order_by(Alert.rule)
     found = {rule: n for rule, n in (await session.execute(by_rule)).all()}
@@ -115,4 +142,6 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
         "alerts": sum(found.values()),
         "withdrawn": (await session.execute(withdrawn)).scalar_one(),
         "by_rule": found,
+        "rings": (await session.execute(select(func.count()).where(Ring.state == "active"))).scalar_one(),
+        "unpatrolled": await patrol.unpatrolled(session),
     }

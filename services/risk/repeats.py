@@ -7,7 +7,7 @@ from numba import njit
 
 from services.risk.boosting import Floats
 from services.risk.peeling import Ints
-from services.risk.rings import Pairs
+from services.risk.rings import Orders, Pairs
 
 _HOUR = 3600.0
 # A window is followed for so many orders and no further.
@@ -16,14 +16,6 @@ _LONGEST_WINDOW = 2_000
 _CHI_SQUARED_MEDIAN = 0.4549
 _ENOUGH_ORDERS = 20
 _MOST_LIKELY = 0.95
-
-
-class Sales(NamedTuple):
-    """Orders by shop and then time, which is in seconds; shops and buyers are numbered from 0."""
-
-    shop: Ints
-    buyer: Ints
-    time: Floats
 
 
 class Bursts(NamedTuple):
@@ -45,7 +37,7 @@ class Repeats(NamedTuple):
     shop_buyers: Ints
 
 
-def bursts(sales: Sales) -> Bursts:
+def bursts(orders: Orders) -> Bursts:
     """Return for each order the hour at its shop that holds it and is the least probable.
 
     Of n orders by d buyers, n - d are repeats; were each a repeat with the chance it has on the whole market, so many
@@ -53,7 +45,7 @@ def bursts(sales: Sales) -> Bursts:
     order-brushing rule by which marketplaces judge an hour, orders per different buyer, but an hour with few orders
     counts as what it is.
     """
-    return Bursts(*_bursts(sales.shop, sales.buyer, sales.time, _repeats_within_the_hour(sales)))
+    return Bursts(*_bursts(orders.shop, orders.buyer, orders.time, _repeats_within_the_hour(orders)))
 
 
 def repeated(pairs: Pairs) -> Repeats:
@@ -98,10 +90,10 @@ def _divergence(share: Floats, expected: Floats) -> Floats:
     return np.asarray(yes + no)
 
 
-def _repeats_within_the_hour(sales: Sales) -> float:
+def _repeats_within_the_hour(orders: Orders) -> float:
     """Return the share of orders that follow one of the same buyer at the same shop within an hour."""
-    order = np.lexsort((sales.time, sales.buyer, sales.shop))
-    shop, buyer, time = sales.shop[order], sales.buyer[order], sales.time[order]
+    order = np.lexsort((orders.time, orders.buyer, orders.shop))
+    shop, buyer, time = orders.shop[order], orders.buyer[order], orders.time[order]
     again = (np.diff(shop) == 0) & (np.diff(buyer) == 0) & (np.diff(time) <= _HOUR)
     total = max(len(order), 1)
     return float(np.clip(again.sum() / total, 1 / (total + 1), _MOST_LIKELY))

@@ -21,6 +21,14 @@ CHANCE_LOG10 = -3.0
 _MOST_RINGS, _MOST_MISSES = 200, 20
 
 
+class Orders(NamedTuple):
+    """Orders by shop and then time, which is in seconds; shops and buyers are numbered from 0."""
+
+    shop: Ints
+    buyer: Ints
+    time: Floats
+
+
 class Pairs(NamedTuple):
     """Who bought where, each pair once, numbered from 0 on either side; and the pair of each order."""
 
@@ -28,8 +36,6 @@ class Pairs(NamedTuple):
     shop: Ints
     sizes: tuple[int, int]
     of_order: Ints
-    # How much each pair speaks for a ring, 0 where what it shares with other pairs may be chance.
-    weight: Floats
 
 
 class Ring(NamedTuple):
@@ -43,46 +49,51 @@ class Ring(NamedTuple):
     chance_log10: float
 
 
-def weave(buyer: Ints, shop: Ints, time: Floats) -> Pairs:
-    """Return the pairs behind orders; `buyer` and `shop` are numbered from 0, `time` is in seconds."""
-    sizes = (int(buyer.max()) + 1, int(shop.max()) + 1) if len(buyer) else (0, 0)
-    pair, first, of_order = np.unique(buyer * max(sizes[1], 1) + shop, return_index=True, return_inverse=True)
-    buyers, shops = buyer[first], shop[first]
-    shared = shared_beyond_chance(buyers, shops, sizes, _MOST_BUYERS) > 0
-    worth = np.ones(len(pair))
+def pair_up(orders: Orders) -> Pairs:
+    """Return the pairs behind orders."""
+    sizes = _count(orders.buyer), _count(orders.shop)
+    _, first, of_order = np.unique(
+        orders.buyer * max(sizes[1], 1) + orders.shop, return_index=True, return_inverse=True
+    )
+    return Pairs(orders.buyer[first], orders.shop[first], sizes, of_order)
+
+
+def weigh(pairs: Pairs, orders: Orders) -> Floats:
+    """Return how much each pair speaks for a ring, 0 where what it shares with other pairs may be chance."""
+    shared = shared_beyond_chance(pairs.buyer, pairs.shop, pairs.sizes, _MOST_BUYERS) > 0
+    worth = np.ones(len(pairs.buyer))
     for span in _SPANS:
-        within = _within(buyer, shop, np.floor(time / span).astype(np.int64), of_order, len(pair))
+        within = _within(pairs, orders, np.floor(orders.time / span).astype(np.int64))
         worth += _SPAN_WORTH * within
         shared |= within
-    popularity = np.bincount(shops, minlength=sizes[1])
-    supported = np.bincount(shops[shared], minlength=sizes[1])
-    share = (supported / np.maximum(popularity, 1))[shops]
-    weight = shared * worth * np.sqrt(share) / np.log(popularity[shops] + _POPULARITY_BASE)
-    return Pairs(buyers, shops, sizes, of_order, weight)
+    popularity = np.bincount(pairs.shop, minlength=pairs.sizes[1])
+    supported = np.bincount(pairs.shop[shared], minlength=pairs.sizes[1])
+    share = (supported / np.maximum(popularity, 1))[pairs.shop]
+    return shared * worth * np.sqrt(share) / np.log(popularity[pairs.shop] + _POPULARITY_BASE)
 
 
-def hold_outs(pairs: Pairs) -> Floats:
+def hold_outs(pairs: Pairs, weights: Floats) -> Floats:
     """Return how dense a block each pair is part of: the lesser core number of its two ends, 0 for most."""
     cores = np.zeros(len(pairs.buyer))
-    live = np.flatnonzero(pairs.weight > 0)
+    live = np.flatnonzero(weights > 0)
     if len(live):
-        found, _, (buyers, shops) = _peeled(pairs, live)
+        found, _, (buyers, shops) = _peeled(pairs, weights, live)
         cores[live] = np.minimum(found[buyers], found[buyers.max() + 1 + shops])
     return cores
 
 
-def rings(pairs: Pairs) -> list[Ring]:
+def rings(pairs: Pairs, weights: Floats) -> list[Ring]:
     """Return the blocks that chance does not explain, the densest first, each with all pairs between its members.
 
-    Peeling leaves the hard core of a block. Who goes with it less than always is taken in afterwards, if that is too
-    often for chance.
+    Peeling leaves the hard core of a block. Who goes with it less than always is taken in before it is judged, if
+    that is too often for chance.
     """
     found: list[Ring] = []
-    live = np.flatnonzero(pairs.weight > 0)
+    live = np.flatnonzero(weights > 0)
     degrees = np.bincount(pairs.buyer, minlength=pairs.sizes[0]), np.bincount(pairs.shop, minlength=pairs.sizes[1])
     misses = 0
     while len(live) and len(found) < _MOST_RINGS and misses < _MOST_MISSES:
-        _, inside, _ = _peeled(pairs, live)
+        _, inside, _ = _peeled(pairs, weights, live)
         members = _joined(pairs, _members(pairs, live[inside]), degrees)
         ring = _judged(pairs, members, degrees)
         if ring.chance_log10 <= CHANCE_LOG10:
@@ -92,6 +103,10 @@ def rings(pairs: Pairs) -> list[Ring]:
             misses += 1
         live = live[~inside]
     return found
+
+
+def _count(numbers: Ints) -> int:
+    return int(numbers.max(initial=-1)) + 1
 
 
 def _members(pairs: Pairs, block: Ints) -> tuple[Flags, Flags]:
@@ -114,26 +129,24 @@ def _joined(pairs: Pairs, members: tuple[Flags, Flags], degrees: tuple[Ints, Int
     return inside[0], inside[1]
 
 
-def _within(buyer: Ints, shop: Ints, span: Ints, of_order: Ints, pairs: int) -> Flags:
+def _within(pairs: Pairs, orders: Orders, span: Ints) -> Flags:
     """Tell which pairs have an order that goes with others' orders at the same shops in the same spans."""
-    _, place = np.unique(
-        shop * (span.max() - span.min() + 1 if len(span) else 1) + span - span.min(initial=0), return_inverse=True
-    )
-    many = int(place.max()) + 1 if len(place) else 0
-    _, first, edge = np.unique(buyer * max(many, 1) + place, return_index=True, return_inverse=True)
-    sizes = (int(buyer.max()) + 1 if len(buyer) else 0, many)
-    support = shared_beyond_chance(buyer[first], place[first], sizes, _MOST_BUYERS)
-    flags = np.zeros(pairs, np.bool_)
-    flags[of_order[support[edge] > 0]] = True
+    flags = np.zeros(len(pairs.buyer), np.bool_)
+    if len(span):
+        place = np.unique(orders.shop * (np.ptp(span) + 1) + span - span.min(), return_inverse=True)[1]
+        _, first, edge = np.unique(orders.buyer * _count(place) + place, return_index=True, return_inverse=True)
+        sizes = pairs.sizes[0], _count(place)
+        support = shared_beyond_chance(orders.buyer[first], place[first], sizes, _MOST_BUYERS)
+        flags[pairs.of_order[support[edge] > 0]] = True
     return flags
 
 
-def _peeled(pairs: Pairs, live: Ints) -> tuple[Floats, Flags, tuple[Ints, Ints]]:
+def _peeled(pairs: Pairs, weights: Floats, live: Ints) -> tuple[Floats, Flags, tuple[Ints, Ints]]:
     """Peel some pairs; return the cores of their ends, which pairs are in the densest block, and the ends' numbers."""
     buyers = np.unique(pairs.buyer[live], return_inverse=True)[1]
     shops = np.unique(pairs.shop[live], return_inverse=True)[1]
-    sizes = (int(buyers.max()) + 1, int(shops.max()) + 1)
-    cores, kept = peel(buyers, shops, sizes, pairs.weight[live])
+    sizes = _count(buyers), _count(shops)
+    cores, kept = peel(buyers, shops, sizes, weights[live])
     return cores, kept[buyers] & kept[sizes[0] + shops], (buyers, shops)
 
 

@@ -6,7 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 
 from services.risk import questions
-from services.risk.schemas import AlertOut, AlertPage, AssessmentOut, OperatorOut, RuleOut, SummaryOut
+from services.risk.schemas import (
+    AlertOut,
+    AlertPage,
+    AssessmentOut,
+    OperatorOut,
+    RingOut,
+    RingPage,
+    RuleOut,
+    SummaryOut,
+)
 from shared.auth import CallerDep, Role, require
 from shared.paging import MAX_PAGE, read_cursor
 from shared.web import SessionDep, problems
@@ -40,6 +49,27 @@ async def get_alert(session: SessionDep, caller: CallerDep, alert_id: UUID) -> o
     """Return one alert with its contributions."""
     require(caller, *_READERS)
     return await questions.alert(session, alert_id)
+
+
+@router.get("/v1/rings", response_model=RingPage, responses=problems(401, 403, 422))
+async def list_rings(
+    session: SessionDep,
+    caller: CallerDep,
+    account_id: UUID | None = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> object:
+    """List rings of buyers and shops, last seen first."""
+    require(caller, *_READERS)
+    items, following = await questions.rings(session, account_id=account_id, after=read_cursor(cursor), limit=limit)
+    return {"items": items, "next": following}
+
+
+@router.get("/v1/rings/{ring_id}", response_model=RingOut, responses=problems(401, 403, 404, 422))
+async def get_ring(session: SessionDep, caller: CallerDep, ring_id: UUID) -> object:
+    """Return one ring with its members."""
+    require(caller, *_READERS)
+    return await questions.ring(session, ring_id)
 
 
 @router.get(

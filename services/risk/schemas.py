@@ -29,6 +29,7 @@ class AlertOut(BaseModel):
     score: float
     reason: str
     contributions: list[ContributionOut]
+    evidence: list[str]
     window_start: datetime
     state: Literal["open", "withdrawn"]
     raised_at: datetime
@@ -38,6 +39,29 @@ class AlertPage(BaseModel):
     """Alerts, newest first; `next` is the cursor of the page after this one."""
 
     items: list[AlertOut]
+    next: str | None
+
+
+class RingOut(BaseModel):
+    """Buyers and shops that deal with each other beyond chance, and how improbable that is, as a power of ten."""
+
+    id: UUID
+    platform_id: str
+    buyers: list[str]
+    accounts: list[UUID]
+    orders: int
+    expected_pairs: float
+    chance_log10: float
+    split_from: UUID | None
+    state: Literal["active", "past"]
+    first_seen_at: datetime
+    seen_at: datetime
+
+
+class RingPage(BaseModel):
+    """Rings, last seen first; `next` is the cursor of the page after this one."""
+
+    items: list[RingOut]
     next: str | None
 
 
@@ -98,3 +122,6 @@ class SummaryOut(BaseModel):
     alerts: int
     withdrawn: int
     by_rule: dict[str, int]
+    rings: int
+    # Messages applied since the patrol last set out.
+    unpatrolled: int

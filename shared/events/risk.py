@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from shared.events.base import Event
 
@@ -36,6 +36,8 @@ class AlertRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     contributions: list[Contribution]
     transaction_id: UUID | None = None
     order_ref: str | None = None
+    # What it can be looked up by besides: `order:`, `ring:` and a reference or an id.
+    evidence: list[str] = field(default_factory=list)
 
     def key(self) -> UUID:
         """Return the operator's account, or the alert where no operator is known."""

@@ -1,0 +1,186 @@
+"""A look over the history of weeks, again and again: rings, shops whose trade is arranged, and parcels that never came.
+
+A process of its own, so that the stream never waits for it. What it finds are rows of features like any other, and
+rules decide over them.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+import polars as pl
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk import alerts, known_rings, sales
+from services.risk.alerts import Raised, Subject
+from services.risk.rules import Compiled, RuleBook, evaluate
+from services.risk.shops import SALES, Judged, Shop, judge
+from shared.clock import utc_now
+from shared.database import CONNECTION_ERRORS, Sessions, driver, kept, transaction
+
+log = structlog.get_logger(__name__)
+
+WINDOW_DAYS = 30
+_KEPT_DAYS = 2 * WINDOW_DAYS
+# A round begins when nothing has come for so long, or so long after the last one.
+_QUIET_SECONDS, _LONGEST_SECONDS = 3.0, 60.0
+_POLL_SECONDS = 1.0
+
+_SOME_ORDERS = pl.DataFrame(
+    [(bytes(16), "order", datetime(2016, 1, 1, tzinfo=UTC), buyer, "device", "address") for buyer in "ab"],
+    schema=SALES,
+    orient="row",
+)
+_UNSHIPPED = """
+    SELECT transaction_id, part, order_ref, account_id, unshipped_since FROM assessments
+    WHERE platform_id = $1 AND unshipped_since < $2 AND account_id IS NOT NULL
+"""
+_SHIPPED_AFTER_ALL = """
+    SELECT a.id FROM alerts a JOIN assessments s ON s.transaction_id = a.transaction_id AND s.account_id = a.account_id
+    WHERE a.rule = ANY ($1::text[]) AND a.state = 'open' AND s.unshipped_since IS NULL
+"""
+_OPEN = """
+    SELECT id, account_id FROM alerts
+    WHERE rule = ANY ($1::text[]) AND platform_id = $2 AND state = 'open' AND window_start > $3
+"""
+_FINISH = """
+    INSERT INTO patrol_rounds (id, applied, orders, shops, rings, seconds, finished_at)
+    VALUES (1, $1, $2, $3, $4, $5, $6)
+    ON CONFLICT (id) DO UPDATE SET applied = excluded.applied, orders = excluded.orders, shops = excluded.shops,
+        rings = excluded.rings, seconds = excluded.seconds, finished_at = excluded.finished_at
+"""
+_APPLIED = "SELECT coalesce(sum(applied), 0)::bigint FROM stream_offsets"
+_LAST = "SELECT coalesce(max(applied), 0) FROM patrol_rounds"
+# One round at a time, however many processes patrol: the second finds the work done.
+_ALONE = "SELECT pg_advisory_xact_lock(hashtext('risk.patrol'))"
+
+
+class Beat(NamedTuple):
+    """One platform's part in a round: until when it has orders, and what they say."""
+
+    platform_id: str
+    until: datetime
+    judged: Judged
+
+
+async def patrol(sessions: Sessions, stop: asyncio.Event) -> None:
+    """Go round whenever there is something new, until told to stop."""
+    # What compiles at its first use does so now, and not when there is something to find.
+    await asyncio.to_thread(judge, _SOME_ORDERS)
+    changed_at = finished_at = time.monotonic()
+    before = 0
+    while not stop.is_set():
+        try:
+            async with transaction(sessions) as session:
+                waiting = await unpatrolled(session)
+            now = time.monotonic()
+            if waiting != before:
+                before, changed_at = waiting, now
+            due = now - changed_at >= _QUIET_SECONDS or now - finished_at >= _LONGEST_SECONDS
+            if waiting and due:
+                await go_round(sessions)
+                finished_at = time.monotonic()
+        except CONNECTION_ERRORS as error:
+            log.info("patrol_waits", error=repr(error))
+        await _pause(stop, _POLL_SECONDS)
+
+
+async def go_round(sessions: Sessions) -> None:
+    """Look over the whole window once; store rings, raise and withdraw alerts."""
+    started = time.monotonic()
+    async with transaction(sessions) as session:
+        applied = await (await driver(session)).fetchval(_APPLIED)
+        window = await sales.window(session, days=WINDOW_DAYS)
+    beats = await asyncio.to_thread(_beats, window.orders) if window is not None else []
+    async with transaction(sessions) as session:
+        connection = await driver(session)
+        await connection.execute(_ALONE)
+        for beat in beats:
+            await _shops(session, beat)
+            await _parcels(session, beat)
+        if window is not None:
+            await sales.forget_before(session, window.until - timedelta(days=_KEPT_DAYS))
+        orders = window.orders.height if window is not None else 0
+        shops, rings = (sum(len(beat.judged[part]) for beat in beats) for part in (0, 1))
+        seconds = time.monotonic() - started
+        await connection.execute(_FINISH, applied, orders, shops, rings, seconds, utc_now())
+    log.info("patrolled", orders=orders, shops=shops, rings=rings, seconds=round(seconds, 2))
+
+
+async def unpatrolled(session: AsyncSession) -> int:
+    """Return how many messages were applied since the last round began."""
+    connection = await driver(session)
+    return int(await connection.fetchval(_APPLIED)) - int(await connection.fetchval(_LAST))
+
+
+def _beats(frame: pl.DataFrame) -> list[Beat]:
+    beats = []
+    for platform, part in sorted(frame.partition_by("platform_id", as_dict=True, include_key=False).items()):
+        until = part["placed_at"].max()
+        assert isinstance(until, datetime), "there is an order of each platform"
+        beats.append(Beat(str(platform[0]), until, judge(part)))
+    return beats
+
+
+async def _shops(session: AsyncSession, beat: Beat) -> None:
+    """Raise what rules find of shops, and withdraw what the same window no longer shows."""
+    rules = await kept(session, RuleBook).active(session, stream="shops", on=utc_now().date())
+    ids = await known_rings.store(session, beat.platform_id, beat.judged.rings, at=beat.until)
+    found = evaluate(rules, "shops", [shop.features for shop in beat.judged.shops])
+    raised = []
+    for shop, hits in zip(beat.judged.shops, found, strict=True):
+        subject = _subject(beat.platform_id, shop, ids)
+        raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
+    await alerts.raise_alerts(session, raised)
+    start = beat.until - timedelta(days=WINDOW_DAYS)
+    rows = await (await driver(session)).fetch(_OPEN, _codes(rules), beat.platform_id, start)
+    judged, holds = {shop.account_id for shop in beat.judged.shops}, {one.id for one in raised}
+    over = [row["id"] for row in rows if row["account_id"] in judged and row["id"] not in holds]
+    await alerts.withdraw(session, over, at=beat.until)
+
+
+def _subject(platform_id: str, shop: Shop, rings: Sequence[UUID]) -> Subject:
+    evidence = [f"order:{ref}" for ref in shop.evidence]
+    if shop.ring is not None:
+        evidence.insert(0, f"ring:{rings[shop.ring]}")
+    first = datetime.fromtimestamp(shop.first_order, UTC)
+    return Subject(platform_id, shop.account_id, None, None, first, "", evidence)
+
+
+async def _parcels(session: AsyncSession, beat: Beat) -> None:
+    """Raise what rules find of orders that were paid and never shipped; withdraw what was shipped after all."""
+    rules = await kept(session, RuleBook).active(session, stream="parcels", on=utc_now().date())
+    connection = await driver(session)
+    rows = await connection.fetch(_UNSHIPPED, beat.platform_id, beat.until - timedelta(days=1))
+    features = [{"unshipped_h": (beat.until - row["unshipped_since"]).total_seconds() / 3600} for row in rows]
+    raised = []
+    for row, hits in zip(rows, evaluate(rules, "parcels", features), strict=True):
+        transaction_id = row["transaction_id"]
+        subject = Subject(
+            beat.platform_id,
+            row["account_id"],
+            transaction_id,
+            row["order_ref"],
+            row["unshipped_since"],
+            str(transaction_id),
+        )
+        raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
+    await alerts.raise_alerts(session, raised)
+    over = await connection.fetch(_SHIPPED_AFTER_ALL, _codes(rules))
+    await alerts.withdraw(session, [row["id"] for row in over], at=beat.until)
+
+
+def _codes(rules: Sequence[Compiled]) -> list[str]:
+    return [rule.code for rule in rules]
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
