@@ -92,6 +92,20 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"mode": "B2C", "currency": "CNY", "due_minor": 500_001},
         {"mode": "B2B", "currency": "CNY", "due_minor": 500_001},
     ),
+    "brushing_repeats": ({"repeat_improbability": 6.0}, {"repeat_improbability": 5.9}),
+    "brushing_hour": (
+        {"hour_improbability": 5.0, "hour_orders": 4},
+        {"hour_improbability": 5.0, "hour_orders": 3},
+    ),
+    "brushing_devices": (
+        {"device_improbability": 5.0, "address_improbability": 3.0},
+        {"device_improbability": 9.0, "address_improbability": 2.9},
+    ),
+    "brushing_ring": (
+        {"ring_improbability": 3.0, "ring_share": 0.2},
+        {"ring_improbability": 99.0, "ring_share": 0.19},
+    ),
+    "parcel_missing": ({"unshipped_h": 168.0}, {"unshipped_h": 167.9}),
     "light_parcel": ({"weight_g": 19, "goods_minor": 3_000}, {"weight_g": 19, "goods_minor": 2_999}),
     "instant_delivery": ({"delivery_h": 0.9}, {"delivery_h": 1.0}),
     "buyer_repeats_day": ({"buyer_orders_day": 5}, {"buyer_orders_day": 4}),
