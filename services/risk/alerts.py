@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk.rules import Hit
 from shared.database import driver
+from shared.errors import NotFound
 from shared.events.risk import AlertRaised, AlertWithdrawn, Contribution
 from shared.identifiers import derived_id
 from shared.messaging import publish
@@ -28,6 +30,22 @@ _WITHDRAW = """
     UPDATE alerts SET state = 'withdrawn' WHERE id = ANY ($1::uuid[]) AND state = 'open'
     RETURNING id, platform_id, account_id, rule, severity
 """
+
+
+# The state before is kept in the row that is returned: a dismissed alert was told of once.
+_JUDGE = """
+    UPDATE alerts a SET verdict = $2, judged_by = $3, note = $4, judged_at = $5,
+        state = CASE WHEN $2 = 'false_alarm' THEN 'dismissed' WHEN a.state = 'dismissed' THEN 'open' ELSE a.state END
+    FROM (SELECT id, state FROM alerts WHERE id = $1 FOR UPDATE) before
+    WHERE a.id = before.id
+    RETURNING a.id, a.platform_id, a.account_id, a.rule, a.severity, before.state AS before
+"""
+
+Verdict = Literal["confirmed", "false_alarm", "unclear"]
+
+
+class AlertNotFound(NotFound):
+    """No such alert."""
 
 
 class Subject(NamedTuple):
@@ -67,24 +85,37 @@ async def raise_alerts(session: AsyncSession, raised: Sequence[Raised]) -> None:
     await publish(session, map(_event, new), source="risk")
 
 
+async def judge(session: AsyncSession, alert: UUID, *, verdict: Verdict, by: str, note: str, at: datetime) -> None:
+    """Keep an analyst's verdict on an alert; a false alarm is dismissed for good, and whoever was told is told that.
+
+    A later verdict replaces the one before. Raises AlertNotFound.
+    """
+    row = await (await driver(session)).fetchrow(_JUDGE, alert, verdict, by, note, at)
+    if row is None:
+        raise AlertNotFound(f"no alert {alert}")
+    if verdict == "false_alarm" and row["before"] == "open":
+        await publish(session, [_withdrawn(row, at, "an analyst found it a false alarm")], source="risk")
+
+
 async def withdraw(session: AsyncSession, ids: Sequence[UUID], *, at: datetime) -> None:
     """Withdraw open alerts that a later document cleared, and publish that."""
     if not ids:
         return
     rows = await (await driver(session)).fetch(_WITHDRAW, sorted(ids))
-    events = [
-        AlertWithdrawn(
-            occurred_at=at,
-            alert_id=row["id"],
-            account_id=row["account_id"],
-            platform_id=row["platform_id"],
-            rule=row["rule"],
-            severity=row["severity"],
-            reason="a later document cleared it",
-        )
-        for row in rows
-    ]
-    await publish(session, events, source="risk")
+    cleared = "a later document cleared it"
+    await publish(session, [_withdrawn(row, at, cleared) for row in rows], source="risk")
+
+
+def _withdrawn(row: asyncpg.Record, at: datetime, reason: str) -> AlertWithdrawn:
+    return AlertWithdrawn(
+        occurred_at=at,
+        alert_id=row["id"],
+        account_id=row["account_id"],
+        platform_id=row["platform_id"],
+        rule=row["rule"],
+        severity=row["severity"],
+        reason=reason,
+    )
 
 
 def contributions(hit: Hit) -> list[Contribution]:

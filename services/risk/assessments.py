@@ -12,7 +12,9 @@ from services.risk.alerts import Raised, Subject
 from services.risk.day_store import Days
 from services.risk.day_store import Key as DayKey
 from services.risk.days import Day
-from services.risk.rules import Compiled, Hit, evaluate
+from services.risk.decisions import decide
+from services.risk.feature_log import About
+from services.risk.rules import Hit
 from shared.database import Bounded, columns, driver, number_array, text_array
 from shared.events.listings import TransactionEvent
 from shared.identifiers import as_key
@@ -50,9 +52,7 @@ class Earlier(Bounded[Key, Known]):
     """What this process last assessed."""
 
 
-async def assess(
-    session: AsyncSession, events: Sequence[TransactionEvent], rules: Sequence[Compiled], kept: Days, earlier: Earlier
-) -> None:
+async def assess(session: AsyncSession, events: Sequence[TransactionEvent], kept: Days, earlier: Earlier) -> None:
     """Score a batch of transactions in order; store assessments, raise and withdraw alerts."""
     keys = [(as_key(event.transaction_id), event.part) for event in events]
     # A first revision cannot have been assessed before.
@@ -63,7 +63,8 @@ async def assess(
     touched: dict[DayKey, Day] = {}
     before = frozenset(counted)
     rows = [_features(*one, counted, days, touched) for one in zip(events, keys, day_keys, strict=True)]
-    found = evaluate(rules, "transactions", rows)
+    about = [About(key[0], event.placed_at or event.occurred_at) for event, key in zip(events, keys, strict=True)]
+    found = await decide(session, "transactions", rows, about)
     await kept.store(session, touched)
     fresh = {key: event for event, key in zip(events, keys, strict=True) if key in counted and key not in before}
     await sales.record(session, list(fresh.values()))

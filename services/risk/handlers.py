@@ -6,8 +6,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import assessments, operators, review_signals
 from services.risk.day_store import Days
-from services.risk.rules import RuleBook
-from shared.clock import utc_now
 from shared.consumer import Handlers, Received
 from shared.database import kept
 from shared.events.identity import (
@@ -26,21 +24,18 @@ from shared.events.listings import (
 
 async def on_transactions(session: AsyncSession, received: Sequence[Received]) -> None:
     """Assess transactions."""
-    active = await kept(session, RuleBook).active(session, stream="transactions", on=utc_now().date())
     events = [one.event for one in received]
-    await assessments.assess(session, events, active, kept(session, Days), kept(session, assessments.Earlier))
+    await assessments.assess(session, events, kept(session, Days), kept(session, assessments.Earlier))
 
 
 async def on_reviews(session: AsyncSession, received: Sequence[Received]) -> None:
     """Watch reviews."""
-    active = await kept(session, RuleBook).active(session, stream="reviews", on=utc_now().date())
-    await review_signals.watch(session, [one.event for one in received], active, kept(session, Days))
+    await review_signals.watch(session, [one.event for one in received], kept(session, Days))
 
 
 async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
     """Watch operators."""
-    active = await kept(session, RuleBook).active(session, stream="operators", on=utc_now().date())
-    await operators.watch(session, [one.event for one in received], active)
+    await operators.watch(session, [one.event for one in received])
 
 
 HANDLERS: Handlers = {

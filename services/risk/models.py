@@ -20,7 +20,10 @@ class Base(DeclarativeBase):
 
 
 class Rule(Base):
-    """A rule as it holds between two dates: an SQL expression over the features of its stream."""
+    """A version of a rule: an SQL expression over the features of its stream, and how far it has come.
+
+    It holds from `valid_from` to `valid_to` once a second person has approved it; in shadow its hits are only counted.
+    """
 
     __tablename__ = "rules"
 
@@ -33,8 +36,44 @@ class Rule(Base):
     points: Mapped[float]
     reason: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(Text)
-    valid_from: Mapped[date] = mapped_column(Date)
+    valid_from: Mapped[date | None] = mapped_column(Date)
     valid_to: Mapped[date | None] = mapped_column(Date)
+    # draft, shadow, approved, retired or suspended.
+    state: Mapped[str] = mapped_column(Text, server_default="approved")
+    # Rows of features, and whether the rule is to hold for each.
+    tests: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
+    backtest: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    author: Mapped[str] = mapped_column(Text, server_default="seed")
+    approved_by: Mapped[str | None] = mapped_column(Text)
+    suspended_because: Mapped[str | None] = mapped_column(Text)
+    saved_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class RuleDay(Base):
+    """What a version of a rule did on a day: rows it saw, hits, and what it cost where that was measured."""
+
+    __tablename__ = "rule_days"
+
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    hits: Mapped[int] = mapped_column(BigInteger)
+    timed_rows: Mapped[int] = mapped_column(BigInteger)
+    timed_ns: Mapped[int] = mapped_column(BigInteger)
+
+
+class FeatureBatch(Base):
+    """The features of one micro-batch of a stream, as Arrow IPC: what rules are tried on before they count."""
+
+    __tablename__ = "feature_batches"
+    __table_args__ = (Index("ix_feature_batches_stream_kept_at", "stream", "kept_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    stream: Mapped[str] = mapped_column(Text)
+    kept_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    rows: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Assessment(Base):
@@ -79,7 +118,12 @@ class Alert(Base):
     # What it can be looked up by: `order:`, `ring:` and a reference or an id.
     evidence: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     window_start: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    # open, withdrawn by a later document, or dismissed as a false alarm.
     state: Mapped[str] = mapped_column(Text, server_default="open")
+    verdict: Mapped[str | None] = mapped_column(Text)
+    judged_by: Mapped[str | None] = mapped_column(Text)
+    judged_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    note: Mapped[str | None] = mapped_column(Text)
     raised_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import alerts
 from services.risk.alerts import Raised, Subject
+from services.risk.decisions import decide
 from services.risk.models import Operator
-from services.risk.rules import Compiled, evaluate
 from shared.events.identity import (
     OperatorDeregistered,
     OperatorRejected,
@@ -27,12 +27,13 @@ _VERDICTS: dict[type[Any], str] = {
 }
 
 
-async def watch(session: AsyncSession, events: Sequence[Checked], rules: Sequence[Compiled]) -> None:
+async def watch(session: AsyncSession, events: Sequence[Checked]) -> None:
     """Remember what identity found and raise what the rules find in it."""
     for event in events:
         await _remember(session, event)
     raised: list[Raised] = []
-    for event, hits in zip(events, evaluate(rules, "operators", [*map(_features, events)]), strict=True):
+    found = await decide(session, "operators", [*map(_features, events)])
+    for event, hits in zip(events, found, strict=True):
         subject = Subject(event.platform_id, event.account_id, None, None, event.occurred_at, "operator")
         raised.extend(Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits)
     await alerts.raise_alerts(session, raised)

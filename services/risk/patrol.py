@@ -15,12 +15,12 @@ import polars as pl
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, known_rings, sales
+from services.risk import alerts, feature_log, known_rings, sales
 from services.risk.alerts import Raised, Subject
-from services.risk.rules import Compiled, RuleBook, evaluate
+from services.risk.decisions import decide
 from services.risk.shops import SALES, Judged, Shop, judge
 from shared.clock import utc_now
-from shared.database import CONNECTION_ERRORS, Sessions, driver, kept, transaction
+from shared.database import CONNECTION_ERRORS, Sessions, driver, transaction
 
 log = structlog.get_logger(__name__)
 
@@ -41,11 +41,12 @@ _UNSHIPPED = """
 """
 _SHIPPED_AFTER_ALL = """
     SELECT a.id FROM alerts a JOIN assessments s ON s.transaction_id = a.transaction_id AND s.account_id = a.account_id
-    WHERE a.rule = ANY ($1::text[]) AND a.state = 'open' AND s.unshipped_since IS NULL
+    WHERE a.rule IN (SELECT code FROM rules WHERE stream = $1) AND a.state = 'open' AND s.unshipped_since IS NULL
 """
 _OPEN = """
     SELECT id, account_id FROM alerts
-    WHERE rule = ANY ($1::text[]) AND platform_id = $2 AND state = 'open' AND window_start > $3
+    WHERE rule IN (SELECT code FROM rules WHERE stream = $1) AND platform_id = $2 AND state = 'open'
+        AND window_start > $3
 """
 _FINISH = """
     INSERT INTO patrol_rounds (id, applied, orders, shops, rings, seconds, finished_at)
@@ -103,6 +104,7 @@ async def go_round(sessions: Sessions) -> None:
             await _shops(session, beat)
             await _parcels(session, beat)
         if window is not None:
+            await feature_log.forget_before(session, utc_now())
             await sales.forget_before(session, window.until - timedelta(days=_KEPT_DAYS))
         orders = window.orders.height if window is not None else 0
         shops, rings = (sum(len(beat.judged[part]) for beat in beats) for part in (0, 1))
@@ -128,16 +130,15 @@ def _beats(frame: pl.DataFrame) -> list[Beat]:
 
 async def _shops(session: AsyncSession, beat: Beat) -> None:
     """Raise what rules find of shops, and withdraw what the same window no longer shows."""
-    rules = await kept(session, RuleBook).active(session, stream="shops", on=utc_now().date())
     ids = await known_rings.store(session, beat.platform_id, beat.judged.rings, at=beat.until)
-    found = evaluate(rules, "shops", [shop.features for shop in beat.judged.shops])
+    found = await decide(session, "shops", [shop.features for shop in beat.judged.shops])
     raised = []
     for shop, hits in zip(beat.judged.shops, found, strict=True):
         subject = _subject(beat.platform_id, shop, ids)
         raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
     await alerts.raise_alerts(session, raised)
     start = beat.until - timedelta(days=WINDOW_DAYS)
-    rows = await (await driver(session)).fetch(_OPEN, _codes(rules), beat.platform_id, start)
+    rows = await (await driver(session)).fetch(_OPEN, "shops", beat.platform_id, start)
     judged, holds = {shop.account_id for shop in beat.judged.shops}, {one.id for one in raised}
     over = [row["id"] for row in rows if row["account_id"] in judged and row["id"] not in holds]
     await alerts.withdraw(session, over, at=beat.until)
@@ -153,12 +154,11 @@ def _subject(platform_id: str, shop: Shop, rings: Sequence[UUID]) -> Subject:
 
 async def _parcels(session: AsyncSession, beat: Beat) -> None:
     """Raise what rules find of orders that were paid and never shipped; withdraw what was shipped after all."""
-    rules = await kept(session, RuleBook).active(session, stream="parcels", on=utc_now().date())
     connection = await driver(session)
     rows = await connection.fetch(_UNSHIPPED, beat.platform_id, beat.until - timedelta(days=1))
     features = [{"unshipped_h": (beat.until - row["unshipped_since"]).total_seconds() / 3600} for row in rows]
     raised = []
-    for row, hits in zip(rows, evaluate(rules, "parcels", features), strict=True):
+    for row, hits in zip(rows, await decide(session, "parcels", features), strict=True):
         transaction_id = row["transaction_id"]
         subject = Subject(
             beat.platform_id,
@@ -170,12 +170,8 @@ async def _parcels(session: AsyncSession, beat: Beat) -> None:
         )
         raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
     await alerts.raise_alerts(session, raised)
-    over = await connection.fetch(_SHIPPED_AFTER_ALL, _codes(rules))
+    over = await connection.fetch(_SHIPPED_AFTER_ALL, "parcels")
     await alerts.withdraw(session, [row["id"] for row in over], at=beat.until)
-
-
-def _codes(rules: Sequence[Compiled]) -> list[str]:
-    return [rule.code for rule in rules]
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

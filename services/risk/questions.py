@@ -6,17 +6,15 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import patrol
-from services.risk.models import Alert, Assessment, Operator, Ring, Rule
+from services.risk import patrol, rule_life
+from services.risk.alerts import AlertNotFound
+from services.risk.models import Alert, Assessment, Operator, Ring, Rule, RuleDay
 from shared.errors import NotFound
 from shared.identifiers import transaction_id
 from shared.paging import Cursor
 
+_DAY_TOTALS = (RuleDay.rows, RuleDay.hits, RuleDay.timed_rows, RuleDay.timed_ns)
 _SEVERITIES = ("low", "medium", "high", "critical")
-
-
-class AlertNotFound(NotFound):
-    """No such alert."""
 
 
 class RingNotFound(NotFound):
@@ -129,6 +127,30 @@ async def operator(session: AsyncSession, identifier: UUID) -> dict[str, Any]:
 async def rules(session: AsyncSession) -> list[Rule]:
     """Return every version of every rule."""
     return list((await session.execute(select(Rule).order_by(Rule.code, Rule.version))).scalars())
+
+
+async def rule_figures(session: AsyncSession, code: str, number: int) -> dict[str, Any]:
+    """Return what a version of a rule did so far. Raises RuleNotFound."""
+    await rule_life.version(session, code, number)
+    totals = select(*(func.coalesce(func.sum(column), 0) for column in _DAY_TOTALS))
+    of_version = (RuleDay.code == code, RuleDay.version == number)
+    rows, hits, timed_rows, timed_ns = map(int, (await session.execute(totals.where(*of_version))).one())
+    counted = select(Alert.state, Alert.verdict, func.count()).group_by(Alert.state, Alert.verdict)
+    found = (await session.execute(counted.where(Alert.rule == code, Alert.rule_version == number))).all()
+    confirmed = sum(n for _, verdict, n in found if verdict == "confirmed")
+    false_alarms = sum(n for _, verdict, n in found if verdict == "false_alarm")
+    return {
+        "code": code,
+        "version": number,
+        "rows": rows,
+        "hits": hits,
+        "us_per_1000_rows": timed_ns / timed_rows if timed_rows else None,
+        "alerts": sum(n for _, _, n in found),
+        "open": sum(n for state, _, n in found if state == "open"),
+        "confirmed": confirmed,
+        "false_alarms": false_alarms,
+        "precision": confirmed / (confirmed + false_alarms) if confirmed + false_alarms else None,
+    }
 
 
 async def summary(session: AsyncSession) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.risk import alerts
 from services.risk.alerts import Raised, Subject
 from services.risk.day_store import Days
-from services.risk.rules import Compiled, evaluate
+from services.risk.decisions import decide
+from services.risk.feature_log import About
 from shared.events.listings import ReviewRecorded
+from shared.identifiers import as_key
 
 
-async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], rules: Sequence[Compiled], kept: Days) -> None:
+async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], kept: Days) -> None:
     """Count reviews on their operator's day and raise what the rules find. Without an operator none is counted."""
     known = [(e, (e.account_id, e.occurred_at.date())) for e in events if e.account_id is not None]
     if not known:
@@ -30,7 +32,7 @@ async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], rules: 
                 "reviews_day": day.reviews,
             }
         )
-    found = evaluate(rules, "reviews", rows)
+    found = await decide(session, "reviews", rows, [About(as_key(key[0]), e.occurred_at) for e, key in known])
     await kept.store(session, days)
     raised = []
     for (event, (account, day_of)), hits in zip(known, found, strict=True):

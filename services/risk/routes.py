@@ -1,22 +1,33 @@
 """Door 1 of risk: questions about alerts, assessments, operators and rules."""
 
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.risk import questions
+from services.risk import alerts, backtests, questions, rule_life
+from services.risk.feature_log import KEPT_DAYS
+from services.risk.models import Rule
 from services.risk.schemas import (
     AlertOut,
     AlertPage,
+    ApprovalIn,
     AssessmentOut,
+    BacktestOut,
     OperatorOut,
+    RetirementIn,
     RingOut,
     RingPage,
+    RuleFiguresOut,
+    RuleIn,
     RuleOut,
+    SpanIn,
     SummaryOut,
+    VerdictIn,
 )
 from shared.auth import CallerDep, Role, require
+from shared.clock import utc_now
 from shared.paging import MAX_PAGE, read_cursor
 from shared.web import SessionDep, problems
 
@@ -24,6 +35,11 @@ router = APIRouter(tags=["risk"])
 
 # PostgreSQL has no text with U+0000, so that nothing can have such a name.
 Ref = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
+Code = Annotated[str, Path(max_length=100, pattern=r"^[^\x00]*$")]
+Version = Annotated[int, Path(ge=1, le=1_000_000)]
+_RULE_REFUSALS = problems(401, 403, 404, 409, 422)
+_RULE_MAKERS = (Role.REGULATOR, Role.ADMINISTRATOR)
+_ANALYSTS = (Role.REGULATOR, Role.INSPECTOR, Role.ADMINISTRATOR)
 _READERS = (Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR)
 
 
@@ -90,11 +106,73 @@ async def get_operator(session: SessionDep, caller: CallerDep, identifier: UUID)
     return await questions.operator(session, identifier)
 
 
+@router.post("/v1/alerts/{alert_id}/verdict", response_model=AlertOut, responses=problems(401, 403, 404, 422))
+async def judge_alert(session: SessionDep, caller: CallerDep, alert_id: UUID, body: VerdictIn) -> object:
+    """Say whether an alert was right; a false alarm is dismissed, and whoever was told of it is told that."""
+    require(caller, *_ANALYSTS)
+    await alerts.judge(session, alert_id, verdict=body.verdict, by=caller.subject, note=body.note, at=utc_now())
+    return await questions.alert(session, alert_id)
+
+
 @router.get("/v1/rules", response_model=list[RuleOut], responses=problems(401, 403))
 async def list_rules(session: SessionDep, caller: CallerDep) -> object:
     """List every version of every rule with its source."""
     require(caller, *_READERS)
     return await questions.rules(session)
+
+
+@router.post("/v1/rules", response_model=RuleOut, status_code=201, responses=problems(401, 403, 409, 422))
+async def save_rule(session: SessionDep, caller: CallerDep, body: RuleIn) -> object:
+    """Save a new version of a rule as a draft: it must be one, and pass its own tests."""
+    require(caller, *_RULE_MAKERS)
+    return await rule_life.save_draft(session, Rule(**body.model_dump()), author=caller.subject)
+
+
+@router.get("/v1/rules/{code}/{version}/figures", response_model=RuleFiguresOut, responses=_RULE_REFUSALS)
+async def get_rule_figures(session: SessionDep, caller: CallerDep, code: Code, version: Version) -> object:
+    """Return what a version of a rule hit, cost and was worth so far."""
+    require(caller, *_READERS)
+    return await questions.rule_figures(session, code, version)
+
+
+@router.post("/v1/rules/{code}/{version}/backtest", response_model=BacktestOut, responses=_RULE_REFUSALS)
+async def backtest_rule(session: SessionDep, caller: CallerDep, code: Code, version: Version, body: SpanIn) -> object:
+    """Try a version of a rule on the features kept, and keep what came of it."""
+    require(caller, *_RULE_MAKERS)
+    rule = await rule_life.version(session, code, version)
+    until = body.until or utc_now()
+    since = body.since or until - timedelta(days=KEPT_DAYS)
+    found = await backtests.backtest(session, rule, since=since, until=until)
+    answer = BacktestOut.model_validate(found, from_attributes=True)
+    await rule_life.keep_backtest(session, code, version, answer.model_dump(mode="json"))
+    return answer
+
+
+@router.post("/v1/rules/{code}/{version}/shadow", response_model=RuleOut, responses=_RULE_REFUSALS)
+async def shadow_rule(session: SessionDep, caller: CallerDep, code: Code, version: Version) -> object:
+    """Count what a rule hits from now on, without raising anything."""
+    require(caller, *_RULE_MAKERS)
+    return await rule_life.start_shadow(session, code, version)
+
+
+@router.post("/v1/rules/{code}/{version}/approval", response_model=RuleOut, responses=_RULE_REFUSALS)
+async def approve_rule(
+    session: SessionDep, caller: CallerDep, code: Code, version: Version, body: ApprovalIn
+) -> object:
+    """Let a rule count from a day on; not by who wrote it."""
+    require(caller, *_RULE_MAKERS)
+    return await rule_life.approve(
+        session, code, version, by=caller.subject, valid_from=body.valid_from, today=utc_now().date()
+    )
+
+
+@router.post("/v1/rules/{code}/{version}/retirement", response_model=RuleOut, responses=_RULE_REFUSALS)
+async def retire_rule(
+    session: SessionDep, caller: CallerDep, code: Code, version: Version, body: RetirementIn
+) -> object:
+    """Let a rule end on a day; a draft, a shadow or a suspended one ends at once."""
+    require(caller, *_RULE_MAKERS)
+    return await rule_life.retire(session, code, version, valid_to=body.valid_to, today=utc_now().date())
 
 
 @router.get("/v1/summary", response_model=SummaryOut, responses=problems(401, 403))

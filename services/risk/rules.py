@@ -1,23 +1,18 @@
-"""Rules are data: SQL expressions over a stream's features, checked when loaded, evaluated a batch at a time."""
+"""Rules are data: SQL expressions over a stream's features, checked when saved, evaluated a batch at a time."""
 
-import time
 from collections.abc import Mapping, Sequence
-from datetime import date
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk.catalogue import STREAMS
+from services.risk.expressions import problems
 from services.risk.models import Rule
 from shared.errors import Invalid
 from shared.events.risk import Severity
-
-FRESH_SECONDS = 2.0
 
 
 class RuleRefused(Invalid):
@@ -35,6 +30,11 @@ class Compiled(NamedTuple):
     reason: str
     expression: pl.Expr
     features: list[str]
+    # One in shadow is evaluated and counted, and raises nothing.
+    is_live: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.code} version {self.version}"
 
 
 class Hit(NamedTuple):
@@ -48,83 +48,60 @@ def compile_rule(rule: Rule) -> Compiled:
     """Check a rule against its stream's features. Raises RuleRefused."""
     catalogue = STREAMS.get(rule.stream)
     if catalogue is None:
-        raise RuleRefused(f"{rule.code}: no stream {rule.stream!r}; there are {', '.join(STREAMS)}")
+        raise RuleRefused(f"{rule.code}: no stream {rule.stream!r}; there are {', '.join(STREAMS)}", pointer="/stream")
+    faults = problems(rule.expression, catalogue)
+    if faults:
+        raise RuleRefused(f"{rule.code}: {'; '.join(map(str, faults))}", pointer="/expression")
     try:
         expression = pl.sql_expr(rule.expression)
-        names = expression.meta.root_names()
+        result = pl.DataFrame(schema=_schema(rule.stream)).select(expression.alias("hit"))
+        features = sorted(set(expression.meta.root_names()))
     except PolarsError as error:
-        raise RuleRefused(f"{rule.code}: {error}") from error
-    unknown = sorted(set(names) - set(catalogue))
-    if unknown or not names:
-        raise RuleRefused(f"{rule.code}: no such feature: {', '.join(unknown) or 'none is named'}")
-    _try(rule, expression)
-    features = sorted(set(names))
+        raise RuleRefused(f"{rule.code}: {error}", pointer="/expression") from error
+    if result.schema["hit"] != pl.Boolean:
+        raise RuleRefused(f"{rule.code}: gives {result.schema['hit']}, not yes or no", pointer="/expression")
+    if not features:
+        raise RuleRefused(f"{rule.code}: none is named of the features", pointer="/expression")
+    severity = cast("Severity", rule.severity)
+    is_live = rule.state in (None, "approved")
     return Compiled(
-        rule.code,
-        rule.version,
-        rule.scope,
-        cast("Severity", rule.severity),
-        rule.points,
-        rule.reason,
-        expression,
-        features,
+        rule.code, rule.version, rule.scope, severity, rule.points, rule.reason, expression, features, is_live
     )
 
 
-def _try(rule: Rule, expression: pl.Expr) -> None:
-    schema = {name: feature.kind for name, feature in STREAMS[rule.stream].items()}
-    try:
-        result = pl.DataFrame(schema=schema).select(expression.alias("hit"))
-    except PolarsError as error:
-        raise RuleRefused(f"{rule.code}: {error}") from error
-    if result.schema["hit"] != pl.Boolean:
-        raise RuleRefused(f"{rule.code}: gives {result.schema['hit']}, not yes or no")
-
-
-class RuleBook:
-    """The rules in force, read again every few seconds: a change is active within `FRESH_SECONDS`."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, date, list[Compiled]]] = {}
-
-    async def active(self, session: AsyncSession, *, stream: str, on: date) -> list[Compiled]:
-        """Return the rules of a stream that hold on a date."""
-        known = self._kept.get(stream)
-        if known is None or known[0] < time.monotonic() or known[1] != on:
-            rules = await active(session, stream=stream, on=on)
-            known = self._kept[stream] = (time.monotonic() + FRESH_SECONDS, on, rules)
-        return known[2]
-
-
-async def active(session: AsyncSession, *, stream: str, on: date) -> list[Compiled]:
-    """Return the newest version of each rule of a stream that holds on a date."""
-    statement = select(Rule).where(Rule.stream == stream, Rule.valid_from <= on).order_by(Rule.version)
-    newest: dict[str, Rule] = {}
-    for rule in (await session.execute(statement)).scalars():
-        newest[rule.code] = rule
-    return [compile_rule(r) for r in newest.values() if r.valid_to is None or on < r.valid_to]
-
-
-def evaluate(rules: Sequence[Compiled], stream: str, rows: Sequence[Mapping[str, Any]]) -> list[list[Hit]]:
-    """Return, for each row of features, the rules that hold; a comparison with what is unknown does not hold.
-
-    At most 64 rules of one stream can be in force.
-    """
-    hits: list[list[Hit]] = [[] for _ in rows]
-    if not rules or not rows:
-        return hits
-    schema = {name: feature.kind for name, feature in STREAMS[stream].items()}
+def frame_of(stream: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return rows of features as columns of their types."""
+    schema = _schema(stream)
     # One name alone would not give a tuple; asked for together they take a third of the time.
     values = map(itemgetter(*schema), rows) if len(schema) > 1 else ((row[name],) for row in rows for name in schema)
     columns = {name: list(column) for name, column in zip(schema, zip(*values, strict=True), strict=True)}
-    frame = pl.DataFrame(columns, schema=schema)
+    return pl.DataFrame(columns, schema=schema)
+
+
+def _schema(stream: str) -> dict[str, type[pl.DataType]]:
+    return {name: feature.kind for name, feature in STREAMS[stream].items()}
+
+
+def evaluate(rules: Sequence[Compiled], stream: str, rows: Sequence[Mapping[str, Any]]) -> list[list[Hit]]:
+    """Return, for each row of features, the rules that hold; a comparison with what is unknown does not hold."""
+    return hits_of(rules, frame_of(stream, rows), rows) if rules and rows else [[] for _ in rows]
+
+
+def hits_of(rules: Sequence[Compiled], frame: pl.DataFrame, rows: Sequence[Mapping[str, Any]]) -> list[list[Hit]]:
+    """Return the same of rows that are columns already. At most 64 rules can be evaluated together."""
+    hits: list[list[Hit]] = [[] for _ in rows]
     # One column with a bit for each rule: asking for a column a rule costs more than the rules.
-    bits = [rule.expression.fill_null(value=False).cast(pl.UInt64) * (1 << i) for i, rule in enumerate(rules)]
+    bits = [holds(rule).cast(pl.UInt64) * (1 << i) for i, rule in enumerate(rules)]
     verdicts = frame.select(pl.sum_horizontal(bits)).to_series().to_numpy()
     for at in np.flatnonzero(verdicts).tolist():
         verdict = int(verdicts[at])
         hits[at] = [_hit(rule, rows[at]) for i, rule in enumerate(rules) if verdict >> i & 1]
     return hits
+
+
+def holds(rule: Compiled) -> pl.Expr:
+    """Return yes or no for each row; what is unknown is no."""
+    return rule.expression.fill_null(value=False)
 
 
 def _hit(rule: Compiled, row: Mapping[str, Any]) -> Hit:

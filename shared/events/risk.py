@@ -61,4 +61,20 @@ class AlertWithdrawn(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.account_id or self.alert_id
 
 
-EVENTS: tuple[type[Event], ...] = (AlertRaised, AlertWithdrawn)
+class RuleSuspended(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule was switched off by itself: it failed, took too long, or held for nearly everything."""
+
+    type: ClassVar[str] = "risk.rule.suspended.v1"
+    topic: ClassVar[str] = "risk.rules"
+    # The same for all versions of a rule.
+    rule_id: UUID
+    code: str
+    version: int
+    because: str
+
+    def key(self) -> UUID:
+        """Return the rule, so that what happens to it stays in order."""
+        return self.rule_id
+
+
+EVENTS: tuple[type[Event], ...] = (AlertRaised, AlertWithdrawn, RuleSuspended)

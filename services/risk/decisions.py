@@ -1,0 +1,168 @@
+"""Rules over a batch of features: live ones decide, those in shadow are counted, one that fails is switched off."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk import feature_log
+from services.risk.feature_log import About
+from services.risk.rule_book import RuleBook, suspend
+from services.risk.rules import Compiled, Hit, frame_of, hits_of, holds
+from shared.clock import utc_now
+from shared.database import driver, kept
+
+# A rule that holds for more than this share of so many rows says nothing of any of them.
+MOST_HITS_SHARE, FEWEST_ROWS = 0.5, 2_000
+# What a rule may cost for each row, measured on every so many batches of a stream, so often in a row.
+MOST_NS_PER_ROW, TIMED_EVERY, MOST_SLOW = 20_000, 50, 3
+_FLUSH_SECONDS = 5.0
+
+_COUNT = """
+    INSERT INTO rule_days (code, version, day, rows, hits, timed_rows, timed_ns)
+    SELECT c, v, $3, r, h, t, n
+    FROM unnest($1::text[], $2::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) AS x (c, v, r, h, t, n)
+    ON CONFLICT (code, version, day) DO UPDATE SET rows = rule_days.rows + excluded.rows,
+        hits = rule_days.hits + excluded.hits, timed_rows = rule_days.timed_rows + excluded.timed_rows,
+        timed_ns = rule_days.timed_ns + excluded.timed_ns
+"""
+
+Version = tuple[str, int]
+
+
+@dataclass
+class Count:
+    """What a rule did in this process since it was last written down, and since the process began."""
+
+    rows: int = 0
+    hits: int = 0
+    timed_rows: int = 0
+    timed_ns: int = 0
+    all_rows: int = 0
+    all_hits: int = 0
+    slow: int = 0
+
+
+@dataclass
+class Watch:
+    """What rules do in this process."""
+
+    counts: dict[Version, Count] = field(default_factory=dict)
+    batches: dict[str, int] = field(default_factory=dict)
+    flush_at: float = 0.0
+
+
+async def decide(
+    session: AsyncSession, stream: str, rows: Sequence[Mapping[str, Any]], about: Sequence[About] = ()
+) -> list[list[Hit]]:
+    """Return the live rules that hold for each row, and keep the features of rows that are `about` something."""
+    if not rows:
+        return []
+    rules = await kept(session, RuleBook).in_force(session, stream=stream, on=utc_now().date())
+    frame = frame_of(stream, rows)
+    if about:
+        await feature_log.keep(session, stream, frame, about)
+    sound, found = await _evaluated(session, stream, rules, frame, rows)
+    await _watched(session, stream, sound, frame, found)
+    return [[hit for hit in hits if hit.rule.is_live] for hits in found]
+
+
+async def _evaluated(
+    session: AsyncSession,
+    stream: str,
+    rules: Sequence[Compiled],
+    frame: pl.DataFrame,
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[Sequence[Compiled], list[list[Hit]]]:
+    """Evaluate; where that fails, suspend the rules that fail alone and go on without them."""
+    if not rules:
+        return rules, [[] for _ in rows]
+    try:
+        return rules, hits_of(rules, frame, rows)
+    except (PolarsError, PanicException):
+        failing = {(rule.code, rule.version): why for rule in rules if (why := _failure(rule, frame)) is not None}
+        if not failing:
+            raise
+    for version, why in failing.items():
+        await suspend(session, [version], because=why)
+    kept(session, RuleBook).forget(stream)
+    sound = [rule for rule in rules if (rule.code, rule.version) not in failing]
+    return sound, hits_of(sound, frame, rows) if sound else [[] for _ in rows]
+
+
+def _failure(rule: Compiled, frame: pl.DataFrame) -> str | None:
+    try:
+        frame.select(holds(rule))
+    except (PolarsError, PanicException) as error:
+        return f"it fails: {str(error).splitlines()[0]}"
+    return None
+
+
+async def _watched(
+    session: AsyncSession, stream: str, rules: Sequence[Compiled], frame: pl.DataFrame, found: Sequence[Sequence[Hit]]
+) -> None:
+    watch = kept(session, Watch)
+    for rule in rules:
+        count = watch.counts.setdefault((rule.code, rule.version), Count())
+        count.rows += frame.height
+        count.all_rows += frame.height
+    for hits in found:
+        for hit in hits:
+            count = watch.counts[hit.rule.code, hit.rule.version]
+            count.hits += 1
+            count.all_hits += 1
+    turn = watch.batches[stream] = watch.batches.get(stream, 0) + 1
+    if turn % TIMED_EVERY == 1:
+        _time(watch, rules, frame)
+    await _suspend_excesses(session, stream, watch, rules)
+    if time.monotonic() >= watch.flush_at:
+        await _flush(session, watch)
+
+
+def _time(watch: Watch, rules: Sequence[Compiled], frame: pl.DataFrame) -> None:
+    for rule in rules:
+        started = time.perf_counter_ns()
+        frame.select(holds(rule))
+        count, spent = watch.counts[rule.code, rule.version], time.perf_counter_ns() - started
+        count.timed_rows += frame.height
+        count.timed_ns += spent
+        # A few rows cost as much as a thousand: that is no measure of a rule.
+        slow = frame.height >= FEWEST_ROWS // 10 and spent > MOST_NS_PER_ROW * frame.height
+        count.slow = count.slow + 1 if slow else 0
+
+
+async def _suspend_excesses(session: AsyncSession, stream: str, watch: Watch, rules: Sequence[Compiled]) -> None:
+    for rule in rules:
+        count = watch.counts[rule.code, rule.version]
+        because = ""
+        if count.all_rows >= FEWEST_ROWS and count.all_hits > MOST_HITS_SHARE * count.all_rows:
+            because = f"it holds for {count.all_hits:,} of {count.all_rows:,} rows, and so says nothing of any"
+        elif count.slow >= MOST_SLOW:
+            because = f"it takes more than {MOST_NS_PER_ROW / 1000:g} µs a row"
+        if because:
+            await suspend(session, [(rule.code, rule.version)], because=because)
+            kept(session, RuleBook).forget(stream)
+
+
+async def _flush(session: AsyncSession, watch: Watch) -> None:
+    """Write down what was counted, in the order of rules: several processes count."""
+    counted = sorted(((v, count) for v, count in watch.counts.items() if count.rows), key=lambda one: one[0])
+    watch.flush_at = time.monotonic() + _FLUSH_SECONDS
+    if not counted:
+        return
+    await (await driver(session)).execute(
+        _COUNT,
+        [code for (code, _), _ in counted],
+        [version for (_, version), _ in counted],
+        utc_now().date(),
+        [count.rows for _, count in counted],
+        [count.hits for _, count in counted],
+        [count.timed_rows for _, count in counted],
+        [count.timed_ns for _, count in counted],
+    )
+    for _, count in counted:
+        count.rows = count.hits = count.timed_rows = count.timed_ns = 0
