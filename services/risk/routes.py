@@ -37,7 +37,7 @@ router = APIRouter(tags=["risk"])
 Ref = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
 Code = Annotated[str, Path(max_length=100, pattern=r"^[^\x00]*$")]
 Version = Annotated[int, Path(ge=1, le=1_000_000)]
-_RULE_REFUSALS = problems(401, 403, 404, 409, 422)
+_RULE_REFUSALS = problems(400, 401, 403, 404, 409, 422)
 _RULE_MAKERS = (Role.REGULATOR, Role.ADMINISTRATOR)
 _ANALYSTS = (Role.REGULATOR, Role.INSPECTOR, Role.ADMINISTRATOR)
 _READERS = (Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR)
@@ -106,7 +106,7 @@ async def get_operator(session: SessionDep, caller: CallerDep, identifier: UUID)
     return await questions.operator(session, identifier)
 
 
-@router.post("/v1/alerts/{alert_id}/verdict", response_model=AlertOut, responses=problems(401, 403, 404, 422))
+@router.post("/v1/alerts/{alert_id}/verdict", response_model=AlertOut, responses=problems(400, 401, 403, 404, 422))
 async def judge_alert(session: SessionDep, caller: CallerDep, alert_id: UUID, body: VerdictIn) -> object:
     """Say whether an alert was right; a false alarm is dismissed, and whoever was told of it is told that."""
     require(caller, *_ANALYSTS)
@@ -121,7 +121,7 @@ async def list_rules(session: SessionDep, caller: CallerDep) -> object:
     return await questions.rules(session)
 
 
-@router.post("/v1/rules", response_model=RuleOut, status_code=201, responses=problems(401, 403, 409, 422))
+@router.post("/v1/rules", response_model=RuleOut, status_code=201, responses=problems(400, 401, 403, 409, 422))
 async def save_rule(session: SessionDep, caller: CallerDep, body: RuleIn) -> object:
     """Save a new version of a rule as a draft: it must be one, and pass its own tests."""
     require(caller, *_RULE_MAKERS)
