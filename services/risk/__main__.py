@@ -4,8 +4,8 @@ import asyncio
 
 from services.risk.app import create_app
 from services.risk.settings import Settings
-from services.risk.worker import consumers
-from shared.process import consume, main, relay, serve
+from services.risk.worker import work
+from shared.process import main, relay, serve
 from shared.settings import service_settings
 
 
@@ -17,7 +17,7 @@ async def run(role: str, stop: asyncio.Event) -> None:
     elif role == "relay":
         await relay(settings, stop)
     else:
-        await consume(consumers(settings), stop)
+        await work(settings, stop)
 
 
 if __name__ == "__main__":

@@ -147,6 +147,27 @@ async def store(session: AsyncSession, standings: Iterable[Standing], before: Ma
         await connection.execute(_STORE_INSPECTIONS, msgspec.json.encode(rows).decode())
 
 
+def goods(event: DeclarationLodged, value: float | None) -> dict[str, object]:
+    """Return what a declaration says of its goods under the names of `declarations.COLUMNS`."""
+    return {
+        "declaration_ref": event.declaration_ref,
+        "lodged_on": event.lodged_on,
+        "hs_code": event.hs_code,
+        "net_kg": event.net_g / 1_000,
+        "value": value,
+        "tax_rate": event.tax_rate_bp / 100 if event.tax_rate_bp is not None else None,
+        "tax_type": event.tax_type,
+        "origin_country": event.origin_country,
+        "departure_country": event.departure_country,
+        "origin_indicator": event.origin_indicator,
+        "office": event.office,
+        "import_type": event.import_type,
+        "import_use": event.import_use,
+        "payment_type": event.payment_type,
+        "transport_mode": event.transport_mode,
+    }
+
+
 def _lodge(standing: Standing, event: DeclarationLodged, at: datetime) -> None:
     if standing.lodged is not None and standing.is_closed and standing.lodged != event:
         # Stated anew, goods that were found wanting could be made to speak against others, or for themselves.

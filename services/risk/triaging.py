@@ -216,26 +216,6 @@ def _told(one: Standing) -> DeclarationChannelled:
 
 
 def _frame(events: Sequence[DeclarationLodged], values: RuleValues) -> pl.DataFrame:
-    """Return declarations as the detector reads them in a file, their values in one currency."""
-    return frame_of(
-        [
-            {
-                "declaration_ref": event.declaration_ref,
-                "lodged_on": event.lodged_on,
-                "hs_code": event.hs_code,
-                "net_kg": event.net_g / 1_000,
-                "value": values.comparable(event.value_minor, event.currency, event.lodged_on),
-                "tax_rate": event.tax_rate_bp / 100 if event.tax_rate_bp is not None else None,
-                "tax_type": event.tax_type,
-                "origin_country": event.origin_country,
-                "departure_country": event.departure_country,
-                "origin_indicator": event.origin_indicator,
-                "office": event.office,
-                "import_type": event.import_type,
-                "import_use": event.import_use,
-                "payment_type": event.payment_type,
-                "transport_mode": event.transport_mode,
-            }
-            for event in events
-        ]
-    )
+    """Return declarations as the detector reads them, their values in one currency."""
+    worth = [values.comparable(event.value_minor, event.currency, event.lodged_on) for event in events]
+    return frame_of([lodgings.goods(event, value) for event, value in zip(events, worth, strict=True)])

@@ -1,13 +1,17 @@
 """Declarations as platforms and customs state them, and their way through risk; a test states only what it is about."""
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 from shared.auth import Role
+from shared.consumer import Received
+from shared.events.customs import DeclarationLodged, InspectionRecorded, Result
 from tests.services.doors import Service
-from tests.services.inbox import deliver_platform_events
+from tests.services.inbox import deliver_platform_events, received
 from tests.services.platform_events import Json, event, send
 
 SYSTEM = "gate"
+LODGED = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
 
 def lodged(number: int = 1, *, platform_id: str = "north", **data: Any) -> Json:
@@ -81,3 +85,18 @@ async def set_policy(service: Service, **values: float) -> None:
     """Change numbers of the policy: `inspected_share` and so on."""
     for name, value in values.items():
         await service.rows("UPDATE rule_values SET value = $2 WHERE name = $1", f"declarations.{name}", value)
+
+
+def stated(number: int, **fields: Any) -> Received:
+    """Return a lodging as its handler gets it."""
+    data = {**lodged(number)["data"], "lodged_on": date(2026, 3, 2), **fields}
+    return received(DeclarationLodged(**data), source="/platforms/north", time=LODGED)
+
+
+def found(number: int, on: date, *, violated: bool) -> Received:
+    """Return an inspection by customs as its handler gets it."""
+    result: Result = "violation" if violated else "conforming"
+    event = InspectionRecorded(
+        declaration_ref=f"declaration-{number}", platform_id="north", result=result, inspected_on=on
+    )
+    return received(event, source=f"/customs/{SYSTEM}", time=LODGED)

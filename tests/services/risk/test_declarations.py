@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -12,16 +12,22 @@ import pytest_asyncio
 
 from services.risk.declarations import frame_of
 from services.risk.triage import Triage
-from shared.consumer import Received
-from shared.events.customs import DeclarationLodged, InspectionRecorded, Result
 from shared.events.risk import DeclarationChannelled
 from shared.identifiers import account_id, declaration_id
 from tests.services.doors import OpenService, Service
-from tests.services.inbox import handle, received
+from tests.services.inbox import handle
 from tests.services.platform_events import event
-from tests.services.risk.declaring import cleared, inspected, lodged, of_customs, set_policy, shown, told
-
-LODGED = datetime(2026, 3, 2, 10, tzinfo=UTC)
+from tests.services.risk.declaring import (
+    cleared,
+    found,
+    inspected,
+    lodged,
+    of_customs,
+    set_policy,
+    shown,
+    stated,
+    told,
+)
 
 
 @pytest_asyncio.fixture
@@ -285,7 +291,9 @@ class TestHistory:
             cut = random.randint(1, 8)
             for batch in (numbers[:cut], numbers[cut:]):
                 await handle(risk, [stated(n, **rows[n]) for n in batch])
-            await handle(risk, [found(n, outcomes[n], rows[n]) for n in numbers if outcomes[n] is not None])
+            await handle(
+                risk, [found(n, rows[n]["lodged_on"], violated=v) for n in numbers if (v := outcomes[n]) is not None]
+            )
 
         scored = await risk.rows("SELECT declaration_ref, score, reasons FROM declarations")
         by_ref = {row["declaration_ref"]: row for row in scored}
@@ -301,18 +309,3 @@ async def counted(service: Service) -> dict[str, tuple[int, int]]:
         " WHERE likeness IN ('same_goods', 'all') GROUP BY likeness"
     )
     return {row["likeness"]: (row["n"], row["v"]) for row in rows}
-
-
-def stated(number: int, **fields: Any) -> Received:
-    """Return a lodging as its handler gets it."""
-    data = {**lodged(number)["data"], "lodged_on": date(2026, 3, 2), **fields}
-    return received(DeclarationLodged(**data), source="/platforms/north", time=LODGED)
-
-
-def found(number: int, violated: bool | None, row: dict[str, Any]) -> Received:  # noqa: FBT001 - an outcome
-    """Return an inspection by customs, on the day of the lodging, as its handler gets it."""
-    result: Result = "violation" if violated else "conforming"
-    event = InspectionRecorded(
-        declaration_ref=f"declaration-{number}", platform_id="north", result=result, inspected_on=row["lodged_on"]
-    )
-    return received(event, source="/customs/gate", time=LODGED)
