@@ -67,7 +67,9 @@ def decide(policy: Policy, day: Day, candidates: Candidates, recent: Floats) -> 
 
     No more are inspected than the policy's daily cap leaves. Where too little is known to rank by, all are drawn.
     """
-    expected = max(day.expected, float(day.lodged + candidates.news))
+    seen = day.lodged + candidates.news
+    # A day that brings more than was expected is taken to be half over.
+    expected = day.expected if day.expected >= seen else 2.0 * seen
     budget = min(policy.daily_cap, _whole(policy.inspected_share * expected, day.draw))
     # What a day may spend, in the mean over days: never more of them than there are hands.
     share = min(policy.inspected_share, policy.daily_cap / expected) if expected else 0.0
@@ -76,12 +78,12 @@ def decide(policy: Policy, day: Day, candidates: Candidates, recent: Floats) -> 
     reserved = _whole(budget * policy.exploration_share, 1 - day.draw)
     left = max(0, budget - (day.spent - day.explored) - max(day.explored, reserved)) if known else 0
     coming = max(expected - day.lodged, float(len(candidates.scores)), 1.0)
-    passing = _passing(candidates.scores, recent, left / coming)
+    passing = _passing(candidates.scores, recent, left, coming)
     ranked = _highest(candidates, candidates.tie < passing, left)
     # Who passed and came too late for the budget is inspected by the draw alone.
     passing = np.where((candidates.tie < passing) & ~ranked, 0.0, passing)
     drawn = _first(~ranked & (candidates.explore < chance), policy.daily_cap - day.spent - int(ranked.sum()))
-    documents = _documents(policy, candidates, recent, left / coming, chance)
+    documents = _documents(policy, candidates, recent, (left, coming), chance)
     return [
         Decision(
             "inspection" if ranked[i] or drawn[i] else "document_check" if documents[i] else "release",
@@ -93,22 +95,30 @@ def decide(policy: Policy, day: Day, candidates: Candidates, recent: Floats) -> 
 
 
 def _documents(
-    policy: Policy, candidates: Candidates, recent: Floats, inspected: float, chance: float
+    policy: Policy, candidates: Candidates, recent: Floats, places: tuple[int, float], chance: float
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     if len(recent) < LEAST_SCORES:
         return candidates.explore < chance + policy.document_share
-    return candidates.tie < _passing(candidates.scores, recent, inspected + policy.document_share)
+    inspected, coming = places
+    return candidates.tie < _passing(candidates.scores, recent, inspected + policy.document_share * coming, coming)
 
 
-def _passing(scores: Floats, recent: Floats, share: float) -> Floats:
-    """Return with which probability each score is among the highest `share` of recent ones; ties share what is left."""
+def _passing(scores: Floats, recent: Floats, places: float, coming: float) -> Floats:
+    """Return with which probability each score is among the `places` highest of these and of what is still to come.
+
+    What comes is taken to score as recent ones did. Those of the same score share the places that are left for them.
+    """
     if not len(recent):
         return np.zeros(len(scores))
-    at_most = np.searchsorted(recent, scores, side="right")
-    above = 1 - at_most / len(recent)
-    equal = (at_most - np.searchsorted(recent, scores, side="left")) / len(recent)
-    room = share - above
-    return np.where(equal > 0, np.clip(room / np.maximum(equal, 1e-12), 0.0, 1.0), (room > 0).astype(np.float64))
+    later = (coming - len(scores)) / len(recent)
+    beside = np.sort(scores)
+    above, equal = np.zeros(len(scores)), np.zeros(len(scores))
+    for others, weight in ((beside, 1.0), (recent, later)):
+        at_most = np.searchsorted(others, scores, side="right")
+        above += weight * (len(others) - at_most)
+        equal += weight * (at_most - np.searchsorted(others, scores, side="left"))
+    passing: Floats = np.clip((places - above) / equal, 0.0, 1.0)
+    return passing
 
 
 def _highest(

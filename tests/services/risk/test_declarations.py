@@ -247,7 +247,9 @@ class TestBudget:
             "SELECT content ->> 'hs_code' AS code FROM declarations WHERE channel = 'inspection' AND lodged_on = $1",
             date(2026, 3, 3),
         )
-        assert Counter(row["code"] for row in rows) == {"420221": 10}
+        inspected_by_code = Counter(row["code"] for row in rows)
+        assert inspected_by_code["420221"] == 10
+        assert inspected_by_code["870899"] <= 10, "a day of a hundred is taken to be half over: twenty in all"
 
     async def test_falls_the_same_when_everything_comes_again(self, risk: Service) -> None:
         await set_policy(risk, inspected_share=0.2)

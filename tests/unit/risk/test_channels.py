@@ -53,7 +53,7 @@ class TestDecide:
         assert channels(decisions) == ["document_check", "document_check", "release"]
 
     def test_takes_the_highest_first_where_the_budget_is_not_enough_for_all(self) -> None:
-        decisions = decide(POLICY, day(lodged=998, spent=99), candidates(0.96, 0.99, 0.98), RECENT)
+        decisions = decide(POLICY, day(lodged=950, spent=99), candidates(0.96, 0.999, 0.98), RECENT)
 
         assert channels(decisions) == ["document_check", "inspection", "document_check"]
 
