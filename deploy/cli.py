@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.commands import callers, detect, quarantine, reconcile, replay, rules, running
+from deploy.commands import callers, detect, quarantine, reconcile, replay, risk, rules, running
 
 app = typer.Typer(
     name="crosswatch",
@@ -20,4 +20,5 @@ app.command()(callers.token)
 app.command()(detect.detect)
 app.add_typer(callers.keys, name="keys")
 app.add_typer(rules.rules, name="rules")
+app.add_typer(risk.risk, name="risk")
 app.add_typer(quarantine.quarantine, name="quarantine")

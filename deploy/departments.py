@@ -1,5 +1,6 @@
 """The departments of the local stack: their endpoints at the receiver, and what arrived there."""
 
+import logging
 from collections.abc import Collection
 from typing import Any
 
@@ -10,8 +11,11 @@ from deploy.layout import Ports
 from deploy.tokens import Issuer
 from shared.auth import Role
 
+log = logging.getLogger(__name__)
+
 DEPARTMENTS = {"customs": Role.CUSTOMS, "tax": Role.TAX}
 _TYPES = ["credit.level.changed.v1", "risk.alert.raised.v1", "risk.alert.withdrawn.v1"]
+_OWN_TYPES = {"customs": ["risk.declaration.channelled.v1"]}
 _PAGE = 1_000
 
 
@@ -31,7 +35,7 @@ async def register(ports: Ports, issuer: Issuer) -> None:
             endpoint = {
                 "department": name,
                 "url": f"{ports.url('receiver')}/notices/{name}",
-                "types": _TYPES,
+                "types": [*_TYPES, *_OWN_TYPES.get(name, [])],
                 "least_severity": "medium",
             }
             token = issuer.issue(role)
@@ -40,6 +44,10 @@ async def register(ports: Ports, issuer: Issuer) -> None:
                 json=endpoint,
                 headers={"authorization": f"Bearer {token}"},
             )
+            if response.status_code == httpx.codes.CONFLICT:
+                # Data from before a type was added, or somebody's own choice: it stays as it is.
+                log.warning("%s keeps the subscription it has: %s", name, response.json()["detail"])
+                continue
             response.raise_for_status()
 
 

@@ -14,8 +14,8 @@ import yaml
 
 from deploy.layout import ROOT, SERVICES, Ports
 from services.risk.catalogue import STREAMS
-from shared.events.catalogue import EVENT_TYPES, PUBLISHED
-from shared.events.platform import PLATFORM_EVENTS, PlatformEvent
+from shared.events.catalogue import EVENT_TYPES, PUBLISHED, SENT
+from shared.events.platform import PlatformEvent
 from shared.settings import ServiceSettings
 from shared.topics import SUBSCRIPTIONS
 
@@ -67,7 +67,7 @@ def asyncapi() -> JsonObject:
             "platformId": {"description": "The platform's id"},
             "stream": {"description": "Its choice"},
         },
-        "messages": {sent.type: {"$ref": f"#/components/messages/{sent.type}"} for sent in PLATFORM_EVENTS},
+        "messages": {sent.type: {"$ref": f"#/components/messages/{sent.type}"} for sent in SENT},
     }
     operations["take_platform_topics"] = _operation("receive", "platform_topics")
     return {
@@ -121,7 +121,7 @@ def _by_topic() -> dict[str, list[type[Any]]]:
     topics: dict[str, list[type[Any]]] = defaultdict(list)
     for event in PUBLISHED:
         topics[event.topic].append(event)
-    for sent in PLATFORM_EVENTS:
+    for sent in SENT:
         if sent.to in SERVICES:
             topics[f"{sent.to}.accepted"].append(sent)
     return topics
@@ -149,7 +149,7 @@ def events_table() -> str:
         readers = ", ".join(_readers(kind.topic)) or "–"
         lines.append(f"| `{kind.type}` | `{kind.topic}` | {key} | {readers} | {_first_line(kind)} |")
     lines += ["", "## From platforms", "", "| type | to | when |", "|---|---|---|"]
-    lines += [_platform_row(kind) for kind in PLATFORM_EVENTS]
+    lines += [_platform_row(kind) for kind in SENT]
     return "\n".join(lines) + "\n"
 
 

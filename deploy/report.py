@@ -36,6 +36,16 @@ class Risk(Struct, kw_only=True):
     unpatrolled: int = 0
 
 
+class Declarations(Struct, kw_only=True):
+    """Customs declarations by channel, and what inspections of them found."""
+
+    release: int = 0
+    document_check: int = 0
+    inspection: int = 0
+    inspected: int = 0
+    violations: int = 0
+
+
 class Credit(Struct, kw_only=True):
     """What the credit service keeps."""
 
@@ -78,6 +88,7 @@ class Report(Struct, kw_only=True):
     rejected: int = 0
     matching: Matching = field(default_factory=Matching)
     risk: Risk = field(default_factory=Risk)
+    declarations: Declarations = field(default_factory=Declarations)
     credit: Credit = field(default_factory=Credit)
     notices: Notices = field(default_factory=Notices)
     reconciliation: Reconciliation = field(default_factory=Reconciliation)
@@ -151,6 +162,7 @@ async def collect(stack: Stack, *, source: str, seconds: float, totals: Totals, 
         rejected=now.rejected - before.rejected,
         matching=msgspec.convert(now.of["listings"]["matching"], Matching),
         risk=Risk(**{name: now.of["risk"][name] for name in Risk.__struct_fields__}),
+        declarations=_declarations(now.of["risk"]["declarations"]),
         credit=Credit(profiles=now.of["credit"]["profiles"], facts=now.of["credit"]["facts"]),
         notices=Notices(
             due=now.of["gateway"]["due"],
@@ -162,6 +174,10 @@ async def collect(stack: Stack, *, source: str, seconds: float, totals: Totals, 
             doubled=sum(row.doubled for row in rows) + arrived.doubled,
         ),
     )
+
+
+def _declarations(counted: dict[str, Any]) -> Declarations:
+    return Declarations(**counted["by_channel"], inspected=counted["inspected"], violations=counted["violations"])
 
 
 async def _delivered(stack: Stack) -> list[str]:

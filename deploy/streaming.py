@@ -17,6 +17,7 @@ from deploy.stack import Stack
 from deploy.tokens import Issuer
 from shared.auth import Role
 from shared.clock import utc_now
+from simulator.customs import clear_customs
 from simulator.marketplace import Marketplace
 from simulator.olist import OlistOrders
 from simulator.records import MissingFileError
@@ -76,7 +77,14 @@ async def send(
         services={name: ports.url(name) for name in _INGESTING}, events_per_second=events_per_second
     )
     try:
-        return await stream(supply.source, token_for=_token, options=options, on_progress=on_progress)
+        async with asyncio.TaskGroup() as tasks:
+            if isinstance(supply.source, Marketplace):
+                # Beside the stream, a day at a time: customs looks at what was channelled before the next day comes.
+                tasks.create_task(clear_customs(supply.source.declarations(), url=ports.url("risk"), token_for=_token))
+            sending = tasks.create_task(
+                stream(supply.source, token_for=_token, options=options, on_progress=on_progress)
+            )
+        return sending.result()
     except* SendError as failures:
         reasons = "; ".join(str(failure) for failure in failures.exceptions)
         raise StackError(f"the stream broke off: {reasons}") from failures

@@ -6,6 +6,7 @@ from uuid import NAMESPACE_URL, UUID
 import uuid_utils
 from asyncpg.pgproto import pgproto
 
+_CUSTOMS = "customs:"
 _NAMESPACE = uuid_utils.UUID(NAMESPACE_URL.hex)
 
 
@@ -14,9 +15,27 @@ def new_id() -> UUID:
     return _fast(uuid_utils.uuid7().bytes)
 
 
+def source_of(sender: str) -> str:
+    """Return the CloudEvents source of a platform, or of a customs system by its name here: `customs:<system>`."""
+    if is_customs(sender):
+        return f"/customs/{sender.removeprefix(_CUSTOMS)}"
+    return f"/platforms/{sender}"
+
+
 def platform_of(source: str) -> str:
-    """Return the platform that a CloudEvents source names: `/platforms/<platform_id>`."""
-    return source.removeprefix("/platforms/")
+    """Return who a CloudEvents source names: `/platforms/<platform_id>`, or a customs system as `customs:<system>`."""
+    system = source.removeprefix("/customs/")
+    return customs_sender(system) if system != source else source.removeprefix("/platforms/")
+
+
+def customs_sender(system: str) -> str:
+    """Return the name under which a customs system sends and owns rows; no platform may have such a name."""
+    return f"{_CUSTOMS}{system}"
+
+
+def is_customs(sender: str) -> bool:
+    """Tell whether a sender is a customs system."""
+    return sender.startswith(_CUSTOMS)
 
 
 @lru_cache(maxsize=200_000)
@@ -34,6 +53,11 @@ def transaction_id(platform_id: str, order_ref: str) -> UUID:
 def listing_id(platform_id: str, listing_ref: str) -> UUID:
     """Return the listing of a platform's own reference."""
     return _name_based(f"/platforms/{platform_id}/listings/{listing_ref}")
+
+
+def declaration_id(platform_id: str, declaration_ref: str) -> UUID:
+    """Return the customs declaration of a platform's own reference."""
+    return _name_based(f"/platforms/{platform_id}/declarations/{declaration_ref}")
 
 
 def operator_id(jurisdiction: str, scheme: str, number: str) -> UUID:

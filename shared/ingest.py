@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.events.platform import PlatformEvent, Ref, Zoned
+from shared.identifiers import source_of
 from shared.ingest_faults import Fault, fault_of, hidden_in, unstorable
 from shared.ingest_store import HASH_BYTES, Item, store, store_new
 
@@ -59,7 +60,7 @@ class Ingest:
         *,
         topic: str,
         subjects: dict[type[PlatformEvent], Subject],
-        faults: Callable[[PlatformEvent], Fault | None] = lambda _: None,
+        faults: Callable[[str, PlatformEvent], Fault | None] = lambda _, __: None,
     ) -> None:
         self.topic = topic
         self.types = frozenset(kind.type for kind in subjects)
@@ -95,7 +96,7 @@ class Ingest:
 
     def read(self, platform_id: str, raws: Sequence[bytes], rejected: list[Rejection]) -> list[Item]:
         """Decode and check each event; what is unfit is added to `rejected`."""
-        source = f"/platforms/{platform_id}"
+        source = source_of(platform_id)
         items = []
         for index, raw in enumerate(raws):
             item = self._read_one(platform_id, source, index, raw)
@@ -111,14 +112,14 @@ class Ingest:
             event = self._decode(raw)
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
             return self._rejection(index, raw, self._more_exact(raw, source, fault_of(error)))
-        fault = self._unfit(event, source, raw)
+        fault = self._unfit(event, platform_id, source, raw)
         if fault is not None:
             return self._rejection(index, raw, fault)
         kind = type(event.data)
         key = self._subject_of[kind](platform_id, event.data)
         return Item(index, event.id, kind.type, key, raw, _hash(raw))
 
-    def _unfit(self, event: Any, source: str, raw: bytes) -> Fault | None:
+    def _unfit(self, event: Any, platform_id: str, source: str, raw: bytes) -> Fault | None:
         data = event.data
         if event.source != source:
             return Fault("foreign_source", f"source is not {source}, the caller's own", "/source")
@@ -132,7 +133,7 @@ class Ingest:
             return Fault("event_too_large", f"an event has at most {MAX_EVENT_BYTES} bytes", "")
         if b"\\u0000" in raw and (pointer := unstorable(event)) is not None:
             return Fault("text_not_storable", "text holds U+0000, which cannot be stored", pointer)
-        return self._faults(data)
+        return self._faults(platform_id, data)
 
     def _more_exact(self, raw: bytes, source: str, fault: Fault) -> Fault:
         """Prefer what the sender must know first: another's source, or a type this door does not take."""

@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from shared.auth import CallerDep, Role, require
+from shared.auth import Caller, CallerDep, Role, require
 from shared.bodies import BATCH, LINES, SINGLE, split
 from shared.database import transaction
-from shared.errors import Busy, TooLarge
+from shared.errors import Busy, Forbidden, TooLarge
+from shared.identifiers import customs_sender, is_customs
 from shared.ingest import MAX_EVENTS, Answer, Ingest
 from shared.ingest_store import IdKnown
 from shared.web import problems
@@ -86,8 +87,8 @@ class Pressure:
             raise Busy(f"{self.backlog_events} events are still to be processed", retry_after_seconds=2)
 
 
-def events_router(ingest: Ingest, pressure: Pressure) -> APIRouter:
-    """Return the door of a service."""
+def events_router(ingest: Ingest, pressure: Pressure, *, senders: Sequence[Role] = (Role.PLATFORM,)) -> APIRouter:
+    """Return the door of a service, for the roles that may send to it."""
     router = APIRouter(tags=["events"])
     encode = msgspec.json.Encoder().encode
     media = {m: {"schema": {"type": "string"}} for m in (LINES,)} | {
@@ -103,13 +104,13 @@ def events_router(ingest: Ingest, pressure: Pressure) -> APIRouter:
         openapi_extra={"requestBody": {"required": True, "content": media}},
     )
     async def take_events(request: Request, caller: CallerDep) -> Response:
-        """Take a platform's events: at most 1,000 and 5 MB; 202 only after the commit."""
-        require(caller, Role.PLATFORM)
-        assert caller.platform_id is not None, "a platform's token names its platform"
+        """Take a sender's own events: at most 1,000 and 5 MB; 202 only after the commit."""
+        require(caller, *senders)
+        sender = sender_of(caller)
         with pressure.held() as held:
             body = await _read(request, pressure, held)
             raws = split(request.headers.get("content-type", ""), body, at_most=MAX_EVENTS)
-            answer = await take(request.app, ingest, caller.platform_id, raws)
+            answer = await take(request.app, ingest, sender, raws)
         return Response(
             encode({"accepted": answer.accepted, "duplicate": answer.duplicate, "rejected": answer.rejected}),
             status_code=202,
@@ -117,6 +118,16 @@ def events_router(ingest: Ingest, pressure: Pressure) -> APIRouter:
         )
 
     return router
+
+
+def sender_of(caller: Caller) -> str:
+    """Return under which name a caller sends: its platform's, or that of its customs system. Raises Forbidden."""
+    if caller.role is Role.CUSTOMS:
+        return customs_sender(caller.subject)
+    assert caller.platform_id is not None, "a platform's token names its platform"
+    if is_customs(caller.platform_id):
+        raise Forbidden(f"{caller.platform_id} is the name of a customs system and no platform's")
+    return caller.platform_id
 
 
 async def take(app: FastAPI, ingest: Ingest, platform_id: str, raws: Sequence[bytes]) -> Answer:

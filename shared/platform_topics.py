@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import quarantine
 from shared.consumer import Batch, Consumer, Received
 from shared.database import Sessions
-from shared.events.platform import PLATFORM_EVENTS
+from shared.events.catalogue import SENT
 from shared.fetching import Record
 from shared.ingest import Ingest, Rejection
 from shared.settings import ANYONE, Member
 from shared.stream_positions import Progress
 
-_TAKEN_BY = {kind.type: kind.to for kind in PLATFORM_EVENTS}
+_TAKEN_BY = {kind.type: kind.to for kind in SENT}
 _ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject")
 STRUCTURED = "application/cloudevents+json"
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shared.events.platform import PlatformEvent
 from simulator.cloudevents import CloudEvent, EventIds, Outgoing, encode
 from simulator.complaints import Complaint, cause, resolution
+from simulator.declarations import Declared, declared
 from simulator.documents import Documents, References
 from simulator.listings import Integers
 from simulator.orders import ROW, Document, Flaw, OrderRow, Orders
@@ -76,6 +77,14 @@ class Marketplace:
                 filed.append(_complaint(stage, moment(at_ms), OrderRow(*row), people, references))
         yield from sorted(filed, key=attrgetter("at", "order_ref"))
 
+    def declarations(self) -> Iterator[Declared]:
+        """Yield the customs declarations of all platforms; draws all orders again, but encodes none."""
+        for stage in self._stages.values():
+            people = Pseudonyms(seed=self._seed, platform_id=stage.platform.id)
+            references = self._references(stage)
+            for orders in _windows(stage):
+                yield from declared(stage, orders, people, references)
+
     def truth(self) -> list[Planted]:
         """Return every planted scheme; draws all orders again, but encodes none."""
         planted: list[Planted] = []
@@ -89,7 +98,7 @@ class Marketplace:
             for orders in _windows(stage):
                 for row in orders.rows[orders.rows["flaw"] != Flaw.NONE].tolist():
                     planted.append(_planted_flaw(stage, OrderRow(*row), references))
-        return planted
+        return planted + _planted_declarations(self.declarations())
 
     def _references(self, stage: Stage) -> References:
         return References(prefix=stage.platform.prefix, tag=self._tag)
@@ -214,3 +223,21 @@ def _planted_flaw(stage: Stage, row: OrderRow, references: References) -> Plante
         strength="strong",
         note=note,
     )
+
+
+def _planted_declarations(declarations: Iterator[Declared]) -> list[Planted]:
+    by_shop: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in declarations:
+        if one.undervalued:
+            by_shop[one.platform_id, one.operator_ref].append(one.order_ref)
+    return [
+        Planted(
+            scheme="undervalued_declaration",
+            platform_id=platform_id,
+            operator_refs=[operator_ref],
+            order_refs=order_refs,
+            strength="strong",
+            note="declared to customs at a fifth to a third of the price that was paid, under D- and the order",
+        )
+        for (platform_id, operator_ref), order_refs in sorted(by_shop.items())
+    ]

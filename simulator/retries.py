@@ -13,7 +13,7 @@ from typing import Literal
 
 import httpx
 
-Role = Literal["platform", "consumer", "regulator"]
+Role = Literal["platform", "consumer", "regulator", "customs"]
 TokenFor = Callable[[Role, str | None, str | None], str]
 """Returns a bearer token for a role, a platform and a subject."""
 
@@ -70,9 +70,16 @@ class Connection:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send until there is an answer that another attempt would not change."""
+        return await self._ask("POST", url, body, headers)
+
+    async def get(self, url: str) -> Answer:
+        """Ask until there is an answer that another attempt would not change."""
+        return await self._ask("GET", url, b"", {})
+
+    async def _ask(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         retries, waited_seconds, answer_lost, renewed = 0, 0.0, False, self._token is None
         while True:
-            response, reason = await self._attempt(url, body, headers)
+            response, reason = await self._attempt(method, url, body, headers)
             if response is not None and response.status_code == HTTPStatus.UNAUTHORIZED and not renewed:
                 self._token, renewed = None, True
                 continue
@@ -88,13 +95,13 @@ class Connection:
             await self._patience.sleep(pause_seconds)
 
     async def _attempt(
-        self, url: str, body: bytes, headers: Mapping[str, str]
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str]
     ) -> tuple[httpx.Response | None, httpx.TransportError | None]:
         if self._token is None:
             self._token = self._token_for(self._caller.role, self._caller.platform_id, self._caller.subject)
         bearer = {"authorization": f"Bearer {self._token}"}
         try:
-            return await self._client.post(url, content=body, headers={**headers, **bearer}), None
+            return await self._client.request(method, url, content=body, headers={**headers, **bearer}), None
         except httpx.TransportError as error:
             return None, error
 

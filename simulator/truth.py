@@ -15,6 +15,7 @@ Scheme = Literal[
     "missing_waybill",
     "time_order",
     "banned_returns",
+    "undervalued_declaration",
 ]
 Strength = Literal["strong", "weak"]
 

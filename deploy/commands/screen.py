@@ -58,7 +58,7 @@ def summary(report: Report) -> None:
         table.add_row(kind.replace("_", " "), f"{sent:,}", f"{report.accepted.get(kind, 0):,}")
     table.add_section()
     table.add_row("duplicate, rejected", f"{report.duplicate:,}", f"{report.rejected:,}")
-    for part in ("matching", "risk", "credit", "notices", "reconciliation"):
+    for part in ("matching", "risk", "declarations", "credit", "notices", "reconciliation"):
         table.add_section()
         for name, value in msgspec.structs.asdict(getattr(report, part)).items():
             table.add_row(f"{part}: {name.replace('_', ' ')}", "", f"{value:,}")

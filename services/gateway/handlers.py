@@ -8,7 +8,7 @@ from services.gateway import notices
 from shared.consumer import Handlers, Received
 from shared.events.credit import LevelChanged
 from shared.events.identity import OperatorLinked
-from shared.events.risk import AlertRaised, AlertWithdrawn
+from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
 
 
 async def on_linked(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -26,4 +26,5 @@ HANDLERS: Handlers = {
     LevelChanged: on_news,
     AlertRaised: on_news,
     AlertWithdrawn: on_news,
+    DeclarationChannelled: on_news,
 }

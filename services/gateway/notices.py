@@ -14,10 +14,10 @@ from shared.consumer import Received
 from shared.database import driver
 from shared.events.credit import LevelChanged
 from shared.events.identity import OperatorLinked
-from shared.events.risk import AlertRaised, AlertWithdrawn
+from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
 from shared.identifiers import account_id, derived_id
 
-News = LevelChanged | AlertRaised | AlertWithdrawn
+News = LevelChanged | AlertRaised | AlertWithdrawn | DeclarationChannelled
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 SEVERITIES = ("low", "medium", "high", "critical")
@@ -95,10 +95,10 @@ async def queue(session: AsyncSession, received: Sequence[Received]) -> None:
 
 
 def wants(subscriber: Subscriber, event: News) -> bool:
-    """Tell whether an endpoint subscribed to an event of this type and severity."""
+    """Tell whether an endpoint subscribed to an event of this type and, of alerts, severity."""
     if event.type not in subscriber.types:
         return False
-    if isinstance(event, LevelChanged):
+    if not isinstance(event, AlertRaised | AlertWithdrawn):
         return True
     return SEVERITIES.index(event.severity) >= SEVERITIES.index(subscriber.least_severity)
 
@@ -127,7 +127,7 @@ def _notice(one: Received, holders: Mapping[UUID, UUID]) -> Notice:
     return Notice(one.id, subject, one.type, event.occurred_at, data)
 
 
-def _subject(event: AlertRaised | AlertWithdrawn, holders: Mapping[UUID, UUID]) -> UUID:
+def _subject(event: AlertRaised | AlertWithdrawn | DeclarationChannelled, holders: Mapping[UUID, UUID]) -> UUID:
     """Return the operator; the account until it is linked, the platform where no operator is known."""
     if event.account_id is None:
         return account_id(event.platform_id, "")

@@ -10,7 +10,9 @@ from shared.clock import EARLIEST, LATEST
 
 Department = Literal["customs", "tax"]
 Severity = Literal["low", "medium", "high", "critical"]
-NoticeType = Literal["credit.level.changed.v1", "risk.alert.raised.v1", "risk.alert.withdrawn.v1"]
+NoticeType = Literal[
+    "credit.level.changed.v1", "risk.alert.raised.v1", "risk.alert.withdrawn.v1", "risk.declaration.channelled.v1"
+]
 
 
 class EndpointIn(BaseModel):

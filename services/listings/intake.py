@@ -34,7 +34,7 @@ def _listing(platform_id: str, event: Any) -> Any:  # any event that names its l
     return listing_id(platform_id, event.listing_ref)
 
 
-def fault(event: PlatformEvent) -> Fault | None:
+def fault(_: str, event: PlatformEvent) -> Fault | None:
     """Return what is wrong with an event beyond its form: no such currency, or a total beyond any amount."""
     currency = getattr(event, "currency", None)
     if currency is not None and not is_currency(currency):

@@ -6,6 +6,7 @@ import os
 from services.risk.app import create_app
 from services.risk.patrol import patrol
 from services.risk.settings import Settings
+from services.risk.training import retrain_daily
 from services.risk.worker import consumers
 from shared.database import make_engine, make_sessions
 from shared.process import consume, main, relay, serve
@@ -22,7 +23,10 @@ async def run(role: str, stop: asyncio.Event) -> None:
     elif role == "patrol":
         # It has time: whatever else runs here goes first.
         os.nice(10)
-        await patrol(make_sessions(make_engine(settings.database_url, pool_size=2)), stop)
+        sessions = make_sessions(make_engine(settings.database_url, pool_size=2))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(patrol(sessions, stop))
+            group.create_task(retrain_daily(sessions, stop))
     else:
         await consume(consumers(settings), stop)
 

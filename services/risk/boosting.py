@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from shared.errors import Unavailable
+from shared.errors import Invalid, Unavailable
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 # Of each category, what its codes stand for.
@@ -48,6 +48,18 @@ def train(
     lightgbm = load()
     data = lightgbm.Dataset(matrix, answers, feature_name=list(features), categorical_feature=list(categories))
     return lightgbm.train({**_ALWAYS, **parameters}, data, rounds)
+
+
+def from_text(text: str, features: Sequence[str]) -> Any:
+    """Return a model as LightGBM wrote it. Raises Invalid where it is none of these features, and Unavailable."""
+    lightgbm = load()
+    try:
+        booster = lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as error:
+        raise Invalid(f"LightGBM cannot read the model: {error}") from error
+    if booster.feature_name() != list(features):
+        raise Invalid("the trees were made of other features than the model says")
+    return booster
 
 
 def ranked(features: Sequence[str], row: Floats, contributions: Floats, words: Words = NO_WORDS) -> Ranked:

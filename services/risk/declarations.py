@@ -16,6 +16,8 @@ from services.risk.tables import Column, Fault, Problem
 Keys: TypeAlias = tuple[str | None, ...]
 # Of many: what each inspection found.
 Outcomes: TypeAlias = Sequence[bool | None]
+# How many inspections there were, and how many of them found a violation.
+Counts: TypeAlias = tuple[int, int]
 
 
 COLUMNS: dict[str, Column] = {
@@ -54,16 +56,28 @@ LIKENESS: dict[str, tuple[str, ...]] = {
 }
 # A kind that was inspected n times counts as n + 2 inspections, two of them as all goods are on average.
 PRIOR_INSPECTIONS = 2.0
-_NEVER = (0, 0)
+# What was found on a day says nothing of what is lodged on that day.
+LEAST_DELAY_DAYS = 1
+NEVER: Counts = (0, 0)
 
 
 def read(raw: pl.DataFrame, names: Mapping[str, str]) -> tuple[pl.DataFrame, list[Problem]]:
     """Return declarations as `tables.read()` reads them. The headers known are those of arXiv 2208.02484."""
     frame, problems = tables.read(raw, COLUMNS, names, _FAULTS)
+    return _with_headings(frame), problems
+
+
+def frame_of(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
+    """Return declarations whose values are possible, by the names of `COLUMNS`; what is left out is unknown."""
+    schema = {name: column.kind for name, column in COLUMNS.items()}
+    return _with_headings(pl.DataFrame([[row.get(name) for name in schema] for row in rows], schema, orient="row"))
+
+
+def _with_headings(frame: pl.DataFrame) -> pl.DataFrame:
     # Codes have an even number of digits; a spreadsheet takes the zero off the front of some.
     code = pl.col("hs_code")
     whole = pl.when(code.str.len_chars() % 2 == 1).then(pl.concat_str(pl.lit("0"), code)).otherwise(code)
-    return frame.with_columns(whole.str.head(6).alias("hs_code")), problems
+    return frame.with_columns(whole.str.head(6).alias("hs_code"))
 
 
 class History:
@@ -91,15 +105,25 @@ class History:
                     _add(known.setdefault(key, [0, 0]), violated)
 
     def describe(self, keys: Keys) -> list[float]:
-        """Return the number of inspections and the smoothed rate of violations, for each likeness in turn."""
-        inspected, violations = self._all
-        base = violations / inspected if inspected else 0.0
-        described: list[float] = []
-        for known, key in zip(self._known, keys, strict=True):
-            inspected, violations = known.get(key, _NEVER) if key is not None else _NEVER
-            rate = (violations + PRIOR_INSPECTIONS * base) / (inspected + PRIOR_INSPECTIONS)
-            described += (inspected, rate)
-        return described
+        """Return what was found of like goods, as `describe()` puts it."""
+        found = [
+            known.get(key, NEVER) if key is not None else NEVER for known, key in zip(self._known, keys, strict=True)
+        ]
+        return describe(found, self._all)
+
+
+def describe(found: Sequence[Sequence[int]], overall: Sequence[int]) -> list[float]:
+    """Return the number of inspections and the smoothed rate of violations, for each likeness in turn.
+
+    `found` has the counts of each likeness, `overall` those of all goods.
+    """
+    inspected, violations = overall
+    base = violations / inspected if inspected else 0.0
+    described: list[float] = []
+    for inspected, violations in found:
+        rate = (violations + PRIOR_INSPECTIONS * base) / (inspected + PRIOR_INSPECTIONS)
+        described += (inspected, rate)
+    return described
 
 
 def _add(counts: list[int], violated: bool) -> None:  # noqa: FBT001 - an outcome, not a switch
@@ -131,5 +155,5 @@ def through_time(frame: pl.DataFrame, outcomes: Outcomes, history: History, dela
         described[row] = history.describe(keys[row])
         outcome = outcomes[row]
         if outcome is not None and days[row]:
-            history.expect(days[row] + max(delay.days, 1), keys[row], violated=outcome)
+            history.expect(days[row] + max(delay.days, LEAST_DELAY_DAYS), keys[row], violated=outcome)
     return described

@@ -1,13 +1,14 @@
-"""Door 2: transactions, reviews and what identity found, in micro-batches."""
+"""Door 2: transactions, reviews, declarations and what identity found, in micro-batches."""
 
 from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import assessments, operators, review_signals
+from services.risk import assessments, operators, review_signals, triaging
 from services.risk.day_store import Days
 from shared.consumer import Handlers, Received
 from shared.database import kept
+from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
 from shared.events.identity import (
     OperatorDeregistered,
     OperatorRejected,
@@ -38,7 +39,15 @@ async def on_operators(session: AsyncSession, received: Sequence[Received]) -> N
     await operators.watch(session, [one.event for one in received])
 
 
+async def on_declarations(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Channel declarations and learn from inspections."""
+    await triaging.record(session, received)
+
+
 HANDLERS: Handlers = {
+    DeclarationLodged: on_declarations,
+    DeclarationCleared: on_declarations,
+    InspectionRecorded: on_declarations,
     TransactionRecorded: on_transactions,
     TransactionMatched: on_transactions,
     TransactionMismatched: on_transactions,

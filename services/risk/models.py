@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Date, DateTime, Index, LargeBinary, SmallInteger, Text, Uuid, func
+from sqlalchemy import BigInteger, Date, DateTime, Double, Index, LargeBinary, SmallInteger, Text, Uuid, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -197,3 +197,135 @@ class Operator(Base):
     verdict: Mapped[str] = mapped_column(Text)
     reasons: Mapped[list[str]] = mapped_column(ARRAY(Text))
     version: Mapped[int]
+
+
+class Declaration(Base):
+    """A customs declaration and how it was channelled; without content where only its end is known yet."""
+
+    __tablename__ = "declarations"
+    __table_args__ = (
+        Index("ix_declarations_recorded_at_id", "recorded_at", "id"),
+        Index("ix_declarations_lodged_on_draw", "lodged_on", "draw"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    platform_id: Mapped[str] = mapped_column(Text)
+    declaration_ref: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[UUID | None]
+    lodged_on: Mapped[date | None] = mapped_column(Date)
+    # When the stream said so; the channel may be of another day where a declaration was stated anew.
+    lodged_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    content: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # In one currency for all, at the rate of its day; unknown where there is none.
+    value: Mapped[float | None]
+    # What was known of like goods when it was scored: training sees what the score saw.
+    described: Mapped[list[float] | None] = mapped_column(ARRAY(Double))
+    channel: Mapped[str | None] = mapped_column(Text)
+    score: Mapped[float | None]
+    reasons: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    model: Mapped[str | None] = mapped_column(Text)
+    explored: Mapped[bool] = mapped_column(server_default="false")
+    # With which probability it was to be inspected; unknown where it had been already.
+    selection_probability: Mapped[float | None]
+    draw: Mapped[float | None]
+    policy_on: Mapped[date | None] = mapped_column(Date)
+    cleared_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    final: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class Inspection(Base):
+    """What an inspection found, as last stated. What a platform says of its own goods is kept and not learned from."""
+
+    __tablename__ = "inspections"
+
+    declaration_id: Mapped[UUID] = mapped_column(primary_key=True)
+    platform_id: Mapped[str] = mapped_column(Text)
+    result: Mapped[str] = mapped_column(Text)
+    violation: Mapped[str | None] = mapped_column(Text)
+    inspected_on: Mapped[date] = mapped_column(Date)
+    note: Mapped[str | None] = mapped_column(Text)
+    by_customs: Mapped[bool]
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class LikenessCount(Base):
+    """How many inspections of goods of one likeness count from a day on, and how many found a violation."""
+
+    __tablename__ = "likeness_counts"
+
+    likeness: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    counts_from: Mapped[date] = mapped_column(Date, primary_key=True)
+    inspections: Mapped[int] = mapped_column(BigInteger)
+    violations: Mapped[int] = mapped_column(BigInteger)
+
+
+class HeadingValue(Base):
+    """How many declarations a heading has had, and the sum of their logarithms of value per kilogram."""
+
+    __tablename__ = "heading_values"
+
+    heading: Mapped[str] = mapped_column(Text, primary_key=True)
+    declared: Mapped[int] = mapped_column(BigInteger)
+    log_value_per_kg: Mapped[float]
+
+
+class InspectionDay(Base):
+    """What was lodged on a day, and what of its inspections is spent; those drawn at random are part of it."""
+
+    __tablename__ = "inspection_days"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    volume: Mapped[int] = mapped_column(BigInteger)
+    spent: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    explored: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class DrawKey(Base):
+    """The secret that draws are made with: who knows it could choose references that are never drawn."""
+
+    __tablename__ = "draw_keys"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Model(Base):
+    """A trained model: its trees as LightGBM's text, what it was made of, and what it was worth."""
+
+    __tablename__ = "models"
+    __table_args__ = (
+        Index("uq_models_champion", "kind", unique=True, postgresql_where=text("state = 'champion'")),
+        Index("ix_models_created_at", "created_at"),
+    )
+
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(Text)
+    trees: Mapped[bytes] = mapped_column(LargeBinary)
+    features: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    lookups: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # Scores of the time held back, at even steps: what thresholds come from until there are enough of its own.
+    scores: Mapped[list[float]] = mapped_column(ARRAY(Double))
+    trained_from: Mapped[date] = mapped_column(Date)
+    trained_to: Mapped[date] = mapped_column(Date)
+    outcomes: Mapped[int]
+    violations: Mapped[int]
+    card: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    adopted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class RuleValue(Base):
+    """A number that is law or policy, with its source and the dates it holds between."""
+
+    __tablename__ = "rule_values"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    jurisdiction: Mapped[str] = mapped_column(Text, primary_key=True)
+    valid_from: Mapped[date] = mapped_column(Date, primary_key=True)
+    valid_to: Mapped[date | None] = mapped_column(Date)
+    value: Mapped[float]
+    unit: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)

@@ -1,12 +1,12 @@
-"""Door 1 of risk: questions about alerts, assessments, operators and rules."""
+"""Door 1 of risk: questions about alerts, assessments, declarations, operators, rules and models."""
 
-from datetime import timedelta
-from typing import Annotated
+from datetime import date, timedelta
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.risk import alerts, backtests, questions, rule_life
+from services.risk import alerts, backtests, declared, questions, rule_life
 from services.risk.feature_log import KEPT_DAYS
 from services.risk.models import Rule
 from services.risk.schemas import (
@@ -15,6 +15,9 @@ from services.risk.schemas import (
     ApprovalIn,
     AssessmentOut,
     BacktestOut,
+    DeclarationOut,
+    DeclarationPage,
+    ModelOut,
     OperatorOut,
     RetirementIn,
     RingOut,
@@ -99,6 +102,41 @@ async def get_assessment(session: SessionDep, caller: CallerDep, platform_id: Re
     return await questions.assessment(session, platform_id, order_ref)
 
 
+@router.get("/v1/declarations", response_model=DeclarationPage, responses=problems(401, 403, 422))
+async def list_declarations(
+    session: SessionDep,
+    caller: CallerDep,
+    channel: Literal["release", "document_check", "inspection"] | None = None,
+    day: Annotated[date | None, Query(description="Day it was lodged on")] = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> object:
+    """List declarations, newest first."""
+    require(caller, *_READERS)
+    items, following = await declared.declarations(
+        session, channel=channel, day=day, after=read_cursor(cursor), limit=limit
+    )
+    return {"items": items, "next": following}
+
+
+@router.get(
+    "/v1/declarations/{platform_id}/{declaration_ref}",
+    response_model=DeclarationOut,
+    responses=problems(401, 403, 404, 422),
+)
+async def get_declaration(session: SessionDep, caller: CallerDep, platform_id: Ref, declaration_ref: Ref) -> object:
+    """Return a declaration with its channel, the reasons, and what an inspection found."""
+    require(caller, *_READERS)
+    return await declared.declaration(session, platform_id, declaration_ref)
+
+
+@router.get("/v1/models", response_model=list[ModelOut], responses=problems(401, 403))
+async def list_models(session: SessionDep, caller: CallerDep) -> object:
+    """List trained models, the newest first, with their cards."""
+    require(caller, *_READERS)
+    return await declared.models(session)
+
+
 @router.get("/v1/operators/{identifier}", response_model=OperatorOut, responses=problems(401, 403, 404, 422))
 async def get_operator(session: SessionDep, caller: CallerDep, identifier: UUID) -> object:
     """Roll up what risk knows of an operator or of one account."""
@@ -177,6 +215,6 @@ async def retire_rule(
 
 @router.get("/v1/summary", response_model=SummaryOut, responses=problems(401, 403))
 async def get_summary(session: SessionDep, caller: CallerDep) -> object:
-    """Count assessments and alerts."""
+    """Count assessments, alerts and declarations."""
     require(caller, *_READERS)
-    return await questions.summary(session)
+    return {**await questions.summary(session), "declarations": await declared.summary(session)}

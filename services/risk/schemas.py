@@ -1,7 +1,7 @@
 """Bodies of risk's answers."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
@@ -215,6 +215,76 @@ class RuleOut(BaseModel):
     saved_at: datetime
 
 
+class InspectionOut(BaseModel):
+    """What an inspection found, as last stated."""
+
+    result: Literal["conforming", "violation"]
+    violation: str | None
+    inspected_on: date
+    note: str | None
+    by_customs: bool
+    recorded_at: datetime
+
+
+class DeclarationOut(BaseModel):
+    """A declaration with its channel and the reasons; a channel is missing while it is not lodged yet."""
+
+    id: UUID
+    platform_id: str
+    declaration_ref: str
+    account_id: UUID | None
+    lodged_on: date | None
+    lodged_at: datetime | None
+    channel: Literal["release", "document_check", "inspection"] | None
+    score: float | None
+    reasons: list[str]
+    model: str | None
+    explored: bool
+    selection_probability: float | None
+    policy_on: date | None
+    cleared_at: datetime | None
+    recorded_at: datetime
+    declared: dict[str, Any] | None
+    final: dict[str, Any] | None
+    inspection: InspectionOut | None
+
+
+class DeclarationPage(BaseModel):
+    """Declarations, newest first; `next` is the cursor of the page after this one."""
+
+    items: list[DeclarationOut]
+    next: str | None
+
+
+class ModelOut(BaseModel):
+    """A trained model: what it was made of, what it was worth beside the one before, and whether it scores."""
+
+    kind: str
+    version: int
+    state: Literal["candidate", "champion", "retired"]
+    features: list[str]
+    trained_from: date
+    trained_to: date
+    outcomes: int
+    violations: int
+    card: dict[str, Any]
+    created_at: datetime
+    adopted_at: datetime | None
+
+
+class DeclarationsOut(BaseModel):
+    """Declarations by channel, and what customs found: among those ranked, those drawn, and weighted for all."""
+
+    lodged: int
+    by_channel: dict[str, int]
+    inspected: int
+    violations: int
+    hit_rate: float | None
+    explored: int
+    explored_hit_rate: float | None
+    violation_rate_estimated: float | None
+
+
 class SummaryOut(BaseModel):
     """What this service holds, counted from its tables."""
 
@@ -225,3 +295,4 @@ class SummaryOut(BaseModel):
     rings: int
     # Messages applied since the patrol last set out.
     unpatrolled: int
+    declarations: DeclarationsOut

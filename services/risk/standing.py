@@ -10,7 +10,7 @@ _MOST_REASONS = 5
 
 
 class Signal(NamedTuple):
-    """One alert that stands: its rule, the stream that rule looks at, how severe, when, and whether it was confirmed."""
+    """One alert that stands: its rule, the stream it is about, how severe, when, and whether it was confirmed."""
 
     rule: str
     stream: str

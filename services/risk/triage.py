@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self, TypeAlias
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from services.risk import boosting
 from services.risk.boosting import Floats, Ranked
 from services.risk.declarations import LIKENESS, History, Outcomes, through_time
+from shared.errors import Invalid
 
 CATEGORIES = (
     "hs2",
@@ -33,6 +36,20 @@ PARAMETERS = {"learning_rate": 0.05, "num_leaves": 31, "seed": 0}
 ROUNDS = 300
 _LEVELS = {"above_hs6": 6, "above_hs4": 4, "above_hs2": 2}
 _TIE = 0.01
+# Of headings: how many declarations came earlier, and the sum of their logarithms of value per kilogram.
+Earlier: TypeAlias = Mapping[str, tuple[int, float]]
+NOTHING_EARLIER: Earlier = MappingProxyType({})
+
+
+class ModelRefused(Invalid):
+    """A stored model that was made for other features, or is none."""
+
+
+class Lookups(msgspec.Struct, frozen=True):
+    """What a model needs beside its trees: the usual value per kilogram by heading, and the codes of categories."""
+
+    medians: dict[str, dict[str, float]]
+    vocabularies: dict[str, dict[str, int]]
 
 
 class Triage:
@@ -53,10 +70,14 @@ class Triage:
 
     def train(self, frame: pl.DataFrame, outcomes: Outcomes, delay: timedelta) -> None:
         """Learn from declarations that were inspected. Raises Unavailable where LightGBM cannot be loaded."""
+        self.fit(frame, outcomes, through_time(frame, outcomes, self.history, delay))
+
+    def fit(self, frame: pl.DataFrame, outcomes: Outcomes, described: Floats) -> None:
+        """Learn from declarations with what was known of like goods when each was lodged. Raises Unavailable."""
         derived = _derived(frame)
         self._vocabularies = {name: _vocabulary(derived[name]) for name in CATEGORIES}
         self._medians = {name: _medians(derived, length) for name, length in _LEVELS.items()}
-        matrix = self._matrix(derived, through_time(frame, outcomes, self.history, delay))
+        matrix = self._matrix(derived, described)
         inspected = [row for row, outcome in enumerate(outcomes) if outcome is not None]
         self._booster = boosting.train(
             matrix[inspected],
@@ -72,16 +93,50 @@ class Triage:
 
         `outcomes` become known `delay` after their day; pass None for what is not known at all.
         """
-        described = through_time(frame, outcomes, self.history, delay)
+        return self.score(frame, through_time(frame, outcomes, self.history, delay))
+
+    def score(self, frame: pl.DataFrame, described: Floats, earlier: Earlier = NOTHING_EARLIER) -> list[Ranked]:
+        """Score declarations by what was known of like goods (`described`) and of the headings' values before them."""
         derived = _derived(frame)
         if not self.has_model:
-            return [_by_rates(*row) for row in zip(described, _undervaluation(derived), strict=True)]
+            return [_by_rates(*row) for row in zip(described, _undervaluation(derived, earlier), strict=True)]
         matrix = self._matrix(derived, described)
         contributions = self._booster.predict(matrix, pred_contrib=True)
         words = {
             name: {float(code): text for text, code in codes.items()} for name, codes in self._vocabularies.items()
         }
         return [boosting.ranked(self.features, row, own, words) for row, own in zip(matrix, contributions, strict=True)]
+
+    def scores(self, frame: pl.DataFrame, described: Floats) -> Floats:
+        """Return the scores alone, without what adds up to them."""
+        if not self.has_model:
+            return np.array([one.score for one in self.score(frame, described)])
+        return np.asarray(self._booster.predict(self._matrix(_derived(frame), described)), dtype=np.float64)
+
+    def matrix(self, frame: pl.DataFrame, described: Floats) -> Floats:
+        """Return the features as the model sees them: (rows, features)."""
+        return self._matrix(_derived(frame), described)
+
+    def gains(self) -> dict[str, float]:
+        """Return what each feature gained in the trees, together 1."""
+        gained = self._booster.feature_importance("gain")
+        return dict(zip(self.features, (gained / max(gained.sum(), 1e-12)).tolist(), strict=True))
+
+    def stored(self) -> tuple[str, Lookups]:
+        """Return the trained model as text, with its lookups."""
+        return self._booster.model_to_string(), Lookups(self._medians, self._vocabularies)
+
+    @classmethod
+    def restored(cls, text: str, features: Sequence[str], lookups: Lookups) -> Self:
+        """Return a model as it was stored. Raises ModelRefused, and Unavailable where LightGBM cannot be loaded."""
+        if tuple(features) != FEATURES:
+            raise ModelRefused(f"the model has other features: {', '.join(sorted(set(features) ^ set(FEATURES)))}")
+        triage = cls()
+        triage._booster = boosting.from_text(text, FEATURES)
+        if set(lookups.medians) != set(_LEVELS) or set(lookups.vocabularies) != set(CATEGORIES):
+            raise ModelRefused("the model has other lookups")
+        triage._medians, triage._vocabularies = lookups.medians, lookups.vocabularies
+        return triage
 
     def _matrix(self, derived: pl.DataFrame, described: Floats) -> Floats:
         usual = {
@@ -120,19 +175,29 @@ def _floats(frame: pl.DataFrame) -> Floats:
     return frame.cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
-def _undervaluation(derived: pl.DataFrame) -> list[float]:
+def value_sums(frame: pl.DataFrame) -> Earlier:
+    """Return what declarations add to what later ones of their headings are compared with."""
+    derived = _derived(frame).filter(pl.col("log_value_per_kg").is_finite() & pl.col("hs_code").is_not_null())
+    sums = derived.group_by("hs_code").agg(pl.len().alias("count"), pl.sum("log_value_per_kg"))
+    return {heading: (count, total) for heading, count, total in sums.iter_rows()}
+
+
+def _undervaluation(derived: pl.DataFrame, earlier: Earlier) -> list[float]:
     """Return by how much, as a logarithm, a value per kilogram lies below the mean of earlier ones of its heading."""
-    earlier = (
+    own = pl.col("log_value_per_kg")
+    counts = _looked_up(pl.col("hs_code"), {heading: count for heading, (count, _) in earlier.items()})
+    sums = _looked_up(pl.col("hs_code"), {heading: total for heading, (_, total) in earlier.items()})
+    compared = (
         derived.with_row_index()
         .sort("lodged_on", maintain_order=True)
         .select(
             "index",
-            below=(pl.col("log_value_per_kg").cum_sum() - pl.col("log_value_per_kg")).over("hs_code")
-            / (pl.col("log_value_per_kg").cum_count() - 1).over("hs_code")
-            - pl.col("log_value_per_kg"),
+            below=((own.cum_sum() - own).over("hs_code") + sums.fill_null(0.0))
+            / ((own.cum_count() - 1).over("hs_code") + counts.fill_null(0.0))
+            - own,
         )
     )
-    below = earlier.sort("index")["below"]
+    below = compared.sort("index")["below"]
     return [value if value is not None and np.isfinite(value) else 0.0 for value in below]
 
 
@@ -149,4 +214,4 @@ def _by_rates(described: Floats, below: float) -> Ranked:
     if below > 0:
         reasons.append(f"value per kg is {np.exp(-below):.2g} of earlier ones of its heading")
     # Low value decides between equal rates, and alone where nothing was inspected.
-    return Ranked(rate * (1 - _TIE) + _TIE / (1 + np.exp(-below)), reasons)
+    return Ranked(float(rate * (1 - _TIE) + _TIE / (1 + np.exp(-below))), reasons)

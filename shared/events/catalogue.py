@@ -4,6 +4,7 @@ from typing import Any
 
 from shared.events import credit, disputes, identity, listings, risk
 from shared.events.base import Event
+from shared.events.customs import CUSTOMS_EVENTS
 from shared.events.platform import PLATFORM_EVENTS, PlatformEvent
 
 PUBLISHED: tuple[type[Event], ...] = (
@@ -14,11 +15,12 @@ PUBLISHED: tuple[type[Event], ...] = (
     *disputes.EVENTS,
 )
 
-EVENT_TYPES: dict[str, type[Any]] = {kind.type: kind for kind in PLATFORM_EVENTS} | {
-    kind.type: kind for kind in PUBLISHED
-}
+# What comes in by a service's door.
+SENT: tuple[type[PlatformEvent], ...] = (*PLATFORM_EVENTS, *CUSTOMS_EVENTS)
+
+EVENT_TYPES: dict[str, type[Any]] = {kind.type: kind for kind in SENT} | {kind.type: kind for kind in PUBLISHED}
 
 
 def platform_types(service: str) -> list[type[PlatformEvent]]:
     """Return what platforms send to a service."""
-    return [kind for kind in PLATFORM_EVENTS if kind.to == service]
+    return [kind for kind in SENT if kind.to == service]

@@ -1,6 +1,6 @@
-"""What risk publishes: alerts with their reasons, and what is known of an operator's risk."""
+"""What risk publishes: alerts with their reasons, and how declarations are channelled."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from shared.events.base import Event
 
 Severity = Literal["low", "medium", "high", "critical"]
+Channel = Literal["release", "document_check", "inspection"]
 
 
 class Contribution(Struct, frozen=True, kw_only=True):
@@ -77,4 +78,31 @@ class RuleSuspended(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.rule_id
 
 
-EVENTS: tuple[type[Event], ...] = (AlertRaised, AlertWithdrawn, RuleSuspended)
+class DeclarationChannelled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A declaration was lodged, or stated anew, and sent to release, document check or inspection."""
+
+    type: ClassVar[str] = "risk.declaration.channelled.v1"
+    topic: ClassVar[str] = "risk.declarations"
+    declaration_id: UUID
+    account_id: UUID
+    platform_id: str
+    declaration_ref: str
+    channel: Channel
+    score: float
+    reasons: list[str]
+    explored: bool
+    selection_probability: float | None
+    model: str
+    policy_on: date
+    lodged_on: date
+    hs_code: str
+    origin_country: str
+    value_minor: int
+    currency: str
+
+    def key(self) -> UUID:
+        """Return the account of the seller, or of the importer where there is none."""
+        return self.account_id
+
+
+EVENTS: tuple[type[Event], ...] = (AlertRaised, AlertWithdrawn, RuleSuspended, DeclarationChannelled)

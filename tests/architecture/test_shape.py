@@ -12,8 +12,7 @@ import pytest
 import services
 from deploy.layout import ROOT
 from shared.events import base
-from shared.events.catalogue import EVENT_TYPES, PUBLISHED, platform_types
-from shared.events.platform import PLATFORM_EVENTS
+from shared.events.catalogue import EVENT_TYPES, PUBLISHED, SENT, platform_types
 from shared.topics import SUBSCRIPTIONS, all_topics
 from tests.services.inbox import HANDLERS
 
@@ -107,7 +106,7 @@ def test_every_event_says_when_it_happens_and_has_a_subject() -> None:
 
 
 def test_every_platform_event_has_one_taker() -> None:
-    for kind in PLATFORM_EVENTS:
+    for kind in SENT:
         intake = importlib.import_module(f"services.{kind.to}.intake")
         assert kind.type in intake.INGEST.types
 

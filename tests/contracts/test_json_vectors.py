@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from services.identity.intake import INGEST as IDENTITY
 from services.listings.intake import INGEST as LISTINGS
+from services.risk.intake import INGEST as RISK
 from shared.auth import Role
 from shared.bodies import BATCH, LINES, SINGLE
 from shared.ingest import Ingest
@@ -21,6 +22,7 @@ from tests.services.identity.factories import operator_registered
 from tests.services.inbox import assign, deliver_platform_events, record
 from tests.services.listings.factories import listing_published
 from tests.services.platform_events import Json, send
+from tests.services.risk.declaring import lodged
 
 
 class Door(NamedTuple):
@@ -34,6 +36,7 @@ class Door(NamedTuple):
 GOOD: dict[str, tuple[Callable[..., Json], Ingest]] = {
     "listings": (listing_published, LISTINGS),
     "identity": (operator_registered, IDENTITY),
+    "risk": (lodged, RISK),
 }
 
 

@@ -25,7 +25,7 @@ CHECKS = [not_a_server_error, status_code_conformance, response_schema_conforman
 ROLES: dict[str, tuple[Role, ...]] = {
     "identity": (Role.PLATFORM,),
     "listings": (Role.PLATFORM,),
-    "risk": (Role.REGULATOR,),
+    "risk": (Role.REGULATOR, Role.PLATFORM),
     "credit": (Role.REGULATOR,),
     "disputes": (Role.CONSUMER, Role.REGULATOR),
     "gateway": (Role.ADMINISTRATOR, Role.CUSTOMS),

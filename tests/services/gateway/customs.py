@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from services.gateway.sending import Sender
 from services.gateway.signing import Wrapping
 from shared.auth import Role
+from shared.events.base import Event
 from shared.events.risk import AlertRaised
 from tests.services.doors import Service
 from tests.services.gateway.receiver import Receiver
@@ -21,8 +22,8 @@ class Gateway:
         self.wrapping = wrapping
         self.receiver = Receiver()
 
-    async def subscribe(self, url: str = URL) -> None:
-        body = {"department": "customs", "url": url, "types": [AlertRaised.type], "least_severity": "low"}
+    async def subscribe(self, url: str = URL, *, kind: type[Event] = AlertRaised, least_severity: str = "low") -> None:
+        body = {"department": "customs", "url": url, "types": [kind.type], "least_severity": least_severity}
         answer = await self.service.post("/v1/endpoints", body, Role.CUSTOMS)
         assert answer.status_code == 201
 

@@ -11,9 +11,11 @@ import pytest
 
 from services.gateway.sending import PAUSES_SECONDS, SPREAD, retry_after
 from shared.auth import Role
-from shared.events.risk import AlertRaised
+from shared.events.identity import OperatorLinked
+from shared.events.risk import AlertRaised, DeclarationChannelled
+from shared.identifiers import new_id
 from tests.services.gateway.customs import URL, Gateway
-from tests.services.gateway.factories import alert_raised
+from tests.services.gateway.factories import SHOP, alert_raised, declaration_channelled
 from tests.services.gateway.receiver import body_of, verifies
 from tests.services.inbox import handle
 
@@ -31,6 +33,30 @@ class TestNotice:
         assert (body["type"], body["data"]["seq"]) == (AlertRaised.type, 1)
         stamped = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
         assert abs(datetime.now(UTC) - stamped) < timedelta(minutes=1)
+
+    async def test_of_a_declaration_goes_to_who_asked_for_it_whatever_the_severity(self, gateway: Gateway) -> None:
+        declarations = "https://customs.example/declarations"
+        await gateway.subscribe(declarations, kind=DeclarationChannelled, least_severity="critical")
+        owner = new_id()
+        linked = OperatorLinked(
+            occurred_at=datetime.now(UTC),
+            account_id=SHOP,
+            operator_id=owner,
+            platform_id="north",
+            operator_ref="shop",
+            version=1,
+            linked_from=datetime.now(UTC),
+        )
+        await handle(gateway.service, [linked])
+
+        await handle(gateway.service, [declaration_channelled(1), declaration_channelled(2, channel="release")])
+        await gateway.send_all()
+
+        bodies = [body_of(request) for request in gateway.receiver.requests]
+        assert {str(request.url) for request in gateway.receiver.requests} == {declarations}
+        assert [body["type"] for body in bodies] == ["risk.declaration.channelled.v1"] * 2
+        told = [(b["data"]["operator_id"], b["data"]["seq"], b["data"]["channel"]) for b in bodies]
+        assert told == [(str(owner), 1, "inspection"), (str(owner), 2, "release")]
 
     async def test_carries_both_signatures_while_keys_rotate(self, gateway: Gateway) -> None:
         before = await gateway.keys()

@@ -27,6 +27,7 @@ SCHEMES = {
     "missing_waybill",
     "time_order",
     "banned_returns",
+    "undervalued_declaration",
 }
 
 

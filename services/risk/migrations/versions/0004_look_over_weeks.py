@@ -10,7 +10,7 @@ from services.risk import models
 from shared.rls import protect_by_platform
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -21,7 +21,7 @@ _TABLES = ("sales", "rings", "patrol_rounds")
 def upgrade() -> None:
     """Apply."""
     op.execute("SET lock_timeout = '5s'")
-    # A new database has all of it from its first migration, which knows the newest tables and rules.
+    # A new database has the columns from its first migration, which knows the newest form of its tables.
     op.execute("ALTER TABLE assessments ADD COLUMN IF NOT EXISTS unshipped_since timestamptz")
     op.execute("ALTER TABLE alerts ADD COLUMN IF NOT EXISTS evidence text[] NOT NULL DEFAULT '{}'")
     tables = [models.metadata.tables[name] for name in _TABLES]

@@ -25,7 +25,7 @@ _ALERTS = {"verdict": "text", "judged_by": "text", "judged_at": "timestamptz", "
 def upgrade() -> None:
     """Apply."""
     op.execute("SET lock_timeout = '5s'")
-    # A new database has all of it from its first migration, which knows the newest tables.
+    # A new database has the columns from its first migration, which knows the newest form of its tables.
     for table, columns in (("rules", _RULES), ("alerts", _ALERTS)):
         for name, kind in columns.items():
             op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {kind}")

@@ -1,0 +1,71 @@
+"""The models of the risk service."""
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+
+from deploy.commands import screen
+from deploy.commands.databases import urls_of
+from deploy.commands.options import DatabaseUrl, PortBase, VarDir
+from deploy.commands.refusals import or_end
+from deploy.layout import Ports
+from services.risk.champions import name_of
+from services.risk.models import Model
+from services.risk.training import challenge
+from shared.clock import utc_now
+from shared.database import make_engine, make_sessions
+
+risk = typer.Typer(help="The models of the risk service.", no_args_is_help=True)
+
+
+class Kind(StrEnum):
+    """What a model scores."""
+
+    DECLARATIONS = "declarations"
+
+
+@risk.command()
+def train(
+    kind: Annotated[Kind, typer.Argument(help="what the model scores")],
+    *,
+    var: VarDir = Path("var"),
+    port_base: PortBase = Ports.base,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Train from the outcomes the service has stored; adopted only if it finds more than what scores now."""
+    url = or_end(lambda: urls_of(var, Ports(port_base), database_url)["risk"].app)
+    with screen.console.status(f"learning {kind}"):
+        model = or_end(lambda: asyncio.run(_train(url)))
+    _show(model)
+
+
+async def _train(url: str) -> Model:
+    engine = make_engine(url)
+    try:
+        return await challenge(make_sessions(engine), now=utc_now())
+    finally:
+        await engine.dispose()
+
+
+def _show(model: Model) -> None:
+    card = model.card
+    share = f"{card['inspected_share']:.0%}"
+    table = Table("what", "value", title=f"{name_of(model)}: {model.state}", title_justify="left", box=SIMPLE)
+    table.add_row("trained on", _span(card["trained"]))
+    table.add_row("judged by", _span(card["held_back"]))
+    table.add_row(f"precision at {share}", f"{card['precision']:.3f}")
+    table.add_row(f"precision at {share}, {card['incumbent']}", f"{card['incumbent_precision']:.3f}")
+    for name, gain in card["top_gains"].items():
+        table.add_row(f"gain of {name}", f"{gain:.1%}")
+    for name, index in sorted(card["drift"].items(), key=lambda drift: -drift[1])[:5]:
+        table.add_row(f"drift of {name} (PSI)", f"{index:.3f}")
+    screen.console.print(table)
+
+
+def _span(span: dict[str, Any]) -> str:
+    return f"{span['from']} to {span['to']}: {span['outcomes']:,} outcomes, {span['base_rate']:.1%} violations"
