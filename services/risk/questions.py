@@ -8,11 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import patrol, rule_life
 from services.risk.alerts import AlertNotFound
-from services.risk.models import Alert, Assessment, Operator, Ring, Rule, RuleDay
+from services.risk.models import Alert, Assessment, Investigation, Operator, OperatorStanding, Ring, Rule, RuleDay
 from shared.errors import NotFound
 from shared.identifiers import transaction_id
 from shared.paging import Cursor
 
+_BY_CLASS = (
+    select(OperatorStanding.risk_class, func.count())
+    .group_by(OperatorStanding.risk_class)
+    .order_by(OperatorStanding.risk_class)
+)
 _DAY_TOTALS = (RuleDay.rows, RuleDay.hits, RuleDay.timed_rows, RuleDay.timed_ns)
 _SEVERITIES = ("low", "medium", "high", "critical")
 
@@ -121,7 +126,33 @@ async def operator(session: AsyncSession, identifier: UUID) -> dict[str, Any]:
         "alerts_open": sum(n for _, _, n in found),
         "alerts_by_rule": {rule: n for rule, _, n in found},
         "highest_severity": max((s for _, s, _ in found), key=_SEVERITIES.index, default=None),
+        **await _stands(session, rows[0].operator_id if rows else identifier),
     }
+
+
+async def _stands(session: AsyncSession, operator_id: UUID) -> dict[str, Any]:
+    own = (
+        await session.execute(select(OperatorStanding).where(OperatorStanding.operator_id == operator_id))
+    ).scalar_one_or_none()
+    return {
+        "risk_class": own.risk_class if own else None,
+        "points": own.points if own else None,
+        "probability": own.probability if own else None,
+        "reasons": own.reasons if own else [],
+    }
+
+
+async def investigations(
+    session: AsyncSession, *, after: Cursor | None, limit: int
+) -> tuple[list[Investigation], str | None]:
+    """Return a page of proposals, newest first, and the cursor of the next."""
+    newest = (Investigation.proposed_at.desc(), Investigation.id.desc())
+    statement = select(Investigation).order_by(*newest).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(tuple_(Investigation.proposed_at, Investigation.id) < (after.at, after.id))
+    found = list((await session.execute(statement)).scalars())
+    page = found[:limit]
+    return page, Cursor(page[-1].proposed_at, page[-1].id).encode() if len(found) > limit else None
 
 
 async def rules(session: AsyncSession) -> list[Rule]:
@@ -166,4 +197,6 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
         "by_rule": found,
         "rings": (await session.execute(select(func.count()).where(Ring.state == "active"))).scalar_one(),
         "unpatrolled": await patrol.unpatrolled(session),
+        "by_class": {risk_class: n for risk_class, n in (await session.execute(_BY_CLASS)).all()},
+        "investigations": (await session.execute(select(func.count()).select_from(Investigation))).scalar_one(),
     }

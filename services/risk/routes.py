@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.risk import alerts, backtests, declared, questions, rule_life
+from services.risk import alerts, backtests, declared, questions, rule_life, standings
 from services.risk.feature_log import KEPT_DAYS
 from services.risk.models import Rule
 from services.risk.schemas import (
@@ -17,6 +17,7 @@ from services.risk.schemas import (
     BacktestOut,
     DeclarationOut,
     DeclarationPage,
+    InvestigationPage,
     ModelOut,
     OperatorOut,
     RetirementIn,
@@ -27,6 +28,7 @@ from services.risk.schemas import (
     RuleOut,
     SpanIn,
     SummaryOut,
+    TrackOut,
     VerdictIn,
 )
 from shared.auth import CallerDep, Role, require
@@ -135,6 +137,26 @@ async def list_models(session: SessionDep, caller: CallerDep) -> object:
     """List trained models, the newest first, with their cards."""
     require(caller, *_READERS)
     return await declared.models(session)
+
+
+@router.get("/v1/investigations", response_model=InvestigationPage, responses=problems(401, 403, 422))
+async def list_investigations(
+    session: SessionDep,
+    caller: CallerDep,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> object:
+    """List operators to look into, newest proposal first."""
+    require(caller, *_READERS)
+    items, following = await questions.investigations(session, after=read_cursor(cursor), limit=limit)
+    return {"items": items, "next": following}
+
+
+@router.get("/v1/forecasts", response_model=dict[str, TrackOut], responses=problems(401, 403))
+async def get_forecasts(session: SessionDep, caller: CallerDep) -> object:
+    """Return what forecasts of violations within thirty days came to, by class."""
+    require(caller, *_READERS)
+    return {risk_class: own._asdict() for risk_class, own in (await standings.track(session)).items()}
 
 
 @router.get("/v1/operators/{identifier}", response_model=OperatorOut, responses=problems(401, 403, 404, 422))

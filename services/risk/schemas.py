@@ -94,6 +94,14 @@ class AssessmentOut(BaseModel):
     parts: list[PartOut]
 
 
+class ReasonOut(BaseModel):
+    """What the alerts of one rule add to an operator's points."""
+
+    rule: str
+    alerts: int
+    points: float
+
+
 class OperatorOut(BaseModel):
     """What risk knows of an operator: its accounts, what identity found, its alerts by rule."""
 
@@ -104,6 +112,11 @@ class OperatorOut(BaseModel):
     alerts_open: int
     alerts_by_rule: dict[str, int]
     highest_severity: Literal["low", "medium", "high", "critical"] | None
+    # Missing until the patrol has seen the operator.
+    risk_class: Literal["A", "B", "C", "D"] | None
+    points: float | None
+    probability: float | None
+    reasons: list[ReasonOut]
 
 
 class RuleTest(BaseModel):
@@ -190,6 +203,32 @@ class RuleFiguresOut(BaseModel):
     confirmed: int
     false_alarms: int
     precision: float | None
+
+
+class InvestigationOut(BaseModel):
+    """A proposal to look into an operator, with the signals that agree."""
+
+    id: UUID
+    operator_id: UUID
+    points: float
+    reasons: list[ReasonOut]
+    proposed_at: datetime
+
+
+class InvestigationPage(BaseModel):
+    """Proposals, newest first; `next` is the cursor of the page after this one."""
+
+    items: list[InvestigationOut]
+    next: str | None
+
+
+class TrackOut(BaseModel):
+    """What forecasts of a class came to: the chance they stated on average, how many were right, the Brier score."""
+
+    forecasts: int
+    violated: int
+    expected: float
+    brier: float
 
 
 class RuleOut(BaseModel):
@@ -295,4 +334,6 @@ class SummaryOut(BaseModel):
     rings: int
     # Messages applied since the patrol last set out.
     unpatrolled: int
+    by_class: dict[str, int]
+    investigations: int
     declarations: DeclarationsOut

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-RiskClass = Literal["A", "B", "C", "D"]
+from shared.events.risk import RiskClass
+
 CLASSES: tuple[RiskClass, ...] = ("A", "B", "C", "D")
 _MOST_REASONS = 5
 

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from shared.events.base import Event
 
+RiskClass = Literal["A", "B", "C", "D"]
 Severity = Literal["low", "medium", "high", "critical"]
 Channel = Literal["release", "document_check", "inspection"]
 
@@ -62,6 +63,46 @@ class AlertWithdrawn(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.account_id or self.alert_id
 
 
+class Reason(Struct, frozen=True, kw_only=True):
+    """What the alerts of one rule add to an operator's points."""
+
+    rule: str
+    alerts: int
+    points: float
+
+
+class OperatorAssessed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An operator's class became another one; `probability` is that of something severe within thirty days."""
+
+    type: ClassVar[str] = "risk.operator.assessed.v1"
+    topic: ClassVar[str] = "risk.operators"
+    operator_id: UUID
+    risk_class: RiskClass
+    risk_class_before: RiskClass | None
+    points: float
+    probability: float
+    reasons: list[Reason]
+
+    def key(self) -> UUID:
+        """Return the operator."""
+        return self.operator_id
+
+
+class InvestigationProposed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Several signals about an operator agree, for the first time."""
+
+    type: ClassVar[str] = "risk.investigation.proposed.v1"
+    topic: ClassVar[str] = "risk.operators"
+    investigation_id: UUID
+    operator_id: UUID
+    points: float
+    reasons: list[Reason]
+
+    def key(self) -> UUID:
+        """Return the operator."""
+        return self.operator_id
+
+
 class RuleSuspended(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A rule was switched off by itself: it failed, took too long, or held for nearly everything."""
 
@@ -105,4 +146,11 @@ class DeclarationChannelled(Event, frozen=True, kw_only=True, omit_defaults=True
         return self.account_id
 
 
-EVENTS: tuple[type[Event], ...] = (AlertRaised, AlertWithdrawn, RuleSuspended, DeclarationChannelled)
+EVENTS: tuple[type[Event], ...] = (
+    AlertRaised,
+    AlertWithdrawn,
+    RuleSuspended,
+    OperatorAssessed,
+    InvestigationProposed,
+    DeclarationChannelled,
+)
