@@ -47,17 +47,16 @@ class RuleValues:
 
     def policy(self, day: date) -> Policy:
         """Return how declarations are channelled on a day. Raises NoSuchRule."""
-        values = self.on(day)
-        try:
-            return Policy(
-                values["declarations.inspected_share"],
-                int(values["declarations.daily_cap"]),
-                values["declarations.exploration_share"],
-                values["declarations.document_share"],
-                int(values["declarations.history_days"]),
-            )
-        except KeyError as error:
-            raise NoSuchRule(f"rule {error} has no value on {day}") from error
+        names = ("inspected_share", "daily_cap", "exploration_share", "document_share", "history_days")
+        inspected, cap, exploration, documents, days = self.named(*(f"declarations.{name}" for name in names), on=day)
+        return Policy(inspected, int(cap), exploration, documents, int(days))
+
+    def named(self, *names: str, on: date) -> list[float]:
+        """Return the values of some names on a day. Raises NoSuchRule."""
+        known = self.on(on)
+        if missing := [name for name in names if name not in known]:
+            raise NoSuchRule(f"rule {missing[0]!r} has no value on {on}")
+        return [known[name] for name in names]
 
     def comparable(self, value_minor: int, currency: str, day: date) -> float | None:
         """Return an amount in the currency that all are compared in; None where the day has no rate."""

@@ -1,7 +1,7 @@
 """Models of declarations: learnt from what customs found, adopted only where they find more than what scores now."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk.boosting import Floats
 from services.risk.champions import KIND, RULES, champion, name_of, restored
-from services.risk.declarations import frame_of
+from services.risk.declarations import LIKENESS, frame_of
 from services.risk.learning import Material, Terms, Trained, train
 from services.risk.lodgings import goods
 from services.risk.models import Inspection, Model
@@ -57,12 +57,17 @@ async def challenge(sessions: Sessions, *, now: datetime) -> Model:
         if not await (await driver(session)).fetchval(_LOCK):
             raise TrainingUnderWay("a training is under way")
         terms = await _terms(session, now.date())
-        material = await _material(session)
+        rows = await (await driver(session)).fetch(_MATERIAL, _MOST)
+        incumbent = await champion(session)
         # In a thread, and the trees take no lock of the interpreter: the stream goes on.
-        name, former = _former(await champion(session))
-        trained = await asyncio.to_thread(train, material, former, name, terms)
+        trained = await asyncio.to_thread(_trained, rows, incumbent, terms)
         async with transaction(sessions) as writing:
             return await _store(writing, trained, now)
+
+
+def _trained(rows: Sequence[Any], incumbent: Model | None, terms: Terms) -> Trained:  # asyncpg's records
+    name, former = _former(incumbent)
+    return train(_material(rows[::-1]), former, name, terms)
 
 
 def _former(incumbent: Model | None) -> tuple[str, Triage]:
@@ -79,22 +84,18 @@ def _former(incumbent: Model | None) -> tuple[str, Triage]:
 async def _terms(session: AsyncSession, on: date) -> Terms:
     values = RuleValues()
     await values.refresh(session)
-    known: Mapping[str, float] = values.on(on)
-    return Terms(
-        known["models.inspected_share"],
-        known["models.held_back_share"],
-        int(known["models.least_outcomes"]),
-        int(known["models.least_new_outcomes"]),
+    inspected, held_back, least, least_new = values.named(
+        "models.inspected_share", "models.held_back_share", "models.least_outcomes", "models.least_new_outcomes", on=on
     )
+    return Terms(inspected, held_back, int(least), int(least_new))
 
 
-async def _material(session: AsyncSession) -> Material:
-    rows = list(reversed(await (await driver(session)).fetch(_MATERIAL, _MOST)))
+def _material(rows: Sequence[Any]) -> Material:  # asyncpg's records, in the order of days
     decode = msgspec.json.Decoder(DeclarationLodged).decode
     frame = frame_of([goods(decode(row["content"]), row["value"]) for row in rows])
     return Material(
         frame,
-        np.array([row["described"] for row in rows], dtype=np.float64).reshape(len(rows), -1),
+        np.array([row["described"] for row in rows], dtype=np.float64).reshape(len(rows), 2 * len(LIKENESS)),
         _floats([day.toordinal() for day in frame["lodged_on"]]),
         _floats([None if row["result"] is None else row["result"] == "violation" for row in rows]),
         _floats([None if row["inspected_on"] is None else row["inspected_on"].toordinal() for row in rows]),

@@ -8,6 +8,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 import numpy as np
 import polars as pl
 from sqlalchemy import select
@@ -23,7 +24,7 @@ from services.risk.likeness import Learnt
 from services.risk.lodgings import Standing, Verdict
 from services.risk.models import DrawKey
 from services.risk.rule_values import RuleValues
-from services.risk.triage import value_sums
+from services.risk.triage import Earlier, Triage, value_sums
 from shared.consumer import Received
 from shared.database import kept
 from shared.events.customs import DeclarationLodged
@@ -31,6 +32,7 @@ from shared.events.risk import Channel, DeclarationChannelled
 from shared.messaging import publish
 
 Standings = Mapping[UUID, Standing]
+_NOT_AMONG_THE_HIGHEST = "not among the highest scores of its day"
 _ORDER: tuple[Channel, ...] = ("release", "document_check", "inspection")
 
 
@@ -49,6 +51,12 @@ class Scored(NamedTuple):
     def is_settled(self) -> bool:
         """Tell whether it is inspected whatever it scores: it spends nothing of the day."""
         return self.inspected_first or self.channel_before == "inspection"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return how it was channelled, once it is."""
+        assert self.standing.verdict is not None, "it is channelled by then"
+        return self.standing.verdict
 
     @property
     def channel_before(self) -> Channel | None:
@@ -95,6 +103,7 @@ async def record(session: AsyncSession, received: Sequence[Received]) -> None:
         by_day[one.lodged.lodged_on].append(one)
     for day in sorted(by_day):
         await _channel(session, day, by_day[day], values, champion)
+    await _explain(champion.triage, scored)
     await lodgings.store(session, changed, before)
     await publish(session, [_told(one.standing) for one in scored], source="risk")
 
@@ -123,11 +132,37 @@ async def _score(session: AsyncSession, batch: Batch, values: RuleValues, champi
     stated_before = [event for one, _ in lodged if (event := before[one.id].lodged) is not None]
     await likeness.add_values(session, value_sums(frame), value_sums(_frame(stated_before, values)))
     # The trees of a model take a core for a while; the consumer goes on answering the broker.
-    ranked = await asyncio.to_thread(champion.triage.score, frame, described, earlier)
+    ranked = await asyncio.to_thread(_ranked, champion.triage, frame, described, earlier)
     return [
         Scored(one, before[one.id], event, value, row.tolist(), own, one.id in batch.inspected_first)
         for (one, event), value, row, own in zip(lodged, frame["value"], described, ranked, strict=True)
     ]
+
+
+def _ranked(triage: Triage, frame: pl.DataFrame, described: Floats, earlier: Earlier) -> list[Ranked]:
+    if triage.has_model:
+        return [Ranked(score, []) for score in triage.scores(frame, described).tolist()]
+    return triage.score(frame, described, earlier)
+
+
+async def _explain(triage: Triage, scored: Sequence[Scored]) -> None:
+    """Add what a model saw in those that are looked at: it costs a hundred times what the score does."""
+    if not triage.has_model:
+        return
+    looked_at = []
+    for one in scored:
+        if one.verdict.channel == "release":
+            one.standing.verdict = msgspec.structs.replace(one.verdict, reasons=[_NOT_AMONG_THE_HIGHEST])
+        else:
+            looked_at.append(one)
+    if not looked_at:
+        return
+    frame = frame_of([lodgings.goods(one.lodged, one.value) for one in looked_at])
+    described = np.array([one.described for one in looked_at], dtype=np.float64)
+    explained = await asyncio.to_thread(triage.score, frame, described)
+    for one, own in zip(looked_at, explained, strict=True):
+        reasons = [*one.verdict.reasons, *own.reasons]
+        one.standing.verdict = msgspec.structs.replace(one.verdict, reasons=reasons)
 
 
 async def _channel(

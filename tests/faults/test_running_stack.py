@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -22,10 +23,14 @@ from deploy.databases import plain
 from deploy.departments import register
 from deploy.layout import ROOT, Ports
 from deploy.preflight import StackError
+from deploy.reconciliation import reconcile
 from deploy.report import Counts
 from deploy.stack import Stack
 from deploy.streaming import open_supply, settled_report
+from shared.auth import Role
 from shared.clock import utc_now
+from simulator.customs import clear_customs
+from simulator.marketplace import Marketplace
 from simulator.totals import Totals
 from tests.deploy.test_stack import free_ports, reachable_directory
 from tests.faults.load import send_steadily
@@ -88,7 +93,69 @@ class TestBroker:
         assert await notices_missing(stack) == 0
 
 
+class TestDeclarations:
+    async def test_are_channelled_once_each_while_their_worker_is_killed(self, stack: Stack) -> None:
+        midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
+        declarations = list(Marketplace(events=6_000, seed=5, base=midnight).declarations())
+
+        def token(role: str, platform_id: str | None, subject: str | None) -> str:
+            return stack.issuer.issue(Role(role), platform_id=platform_id, subject=subject)
+
+        clearing = asyncio.create_task(clear_customs(declarations, url=stack.ports.url("risk"), token_for=token))
+        for share in (0.2, 0.5, 0.8):
+            await eventually(partial(lodged, stack, share * len(declarations)))
+            stack.kill("worker-risk")
+        cleared = await clearing
+        await eventually(partial(told, stack, len(declarations)))
+
+        counted = (await Counts.ask(stack)).of["risk"]["declarations"]
+        assert (cleared.lodged, cleared.refused) == (len(declarations), 0)
+        assert (counted["lodged"], counted["inspected"]) == (len(declarations), cleared.inspected)
+        assert sum(row.lost + row.doubled for row in await reconcile(stack.urls)) == 0
+        assert await rows(stack, "risk", "SELECT 1 FROM inspection_days WHERE spent > volume") == []
+        (volume,) = await rows(stack, "risk", "SELECT sum(volume)::int FROM inspection_days")
+        assert volume[0] == len(declarations)
+
+
+async def lodged(stack: Stack, least: float) -> bool:
+    """Tell whether so many declarations have their channels."""
+    return (await Counts.ask(stack)).of["risk"]["declarations"]["lodged"] >= least  # type: ignore[no-any-return]
+
+
+async def told(stack: Stack, count: int) -> bool:
+    """Tell whether customs has so many notices of declarations queued, and no more."""
+    statement = "SELECT count(*) FROM deliveries WHERE type = 'risk.declaration.channelled.v1'"
+    (found,) = await rows(stack, "gateway", statement)
+    return bool(found[0] == count)
+
+
+async def rows(stack: Stack, service: str, statement: str) -> list[asyncpg.Record]:
+    """Return what a statement finds in a service's database."""
+    connection = await asyncpg.connect(plain(stack.urls[service].app))
+    try:
+        return list(await connection.fetch(statement))
+    finally:
+        await connection.close()
+
+
+class TestDepartments:
+    async def test_keep_a_subscription_of_their_own(self, stack: Stack) -> None:
+        await rows(stack, "gateway", "UPDATE endpoints SET types = types[2:] WHERE department = 'customs'")
+        statement = "SELECT department, types FROM endpoints ORDER BY department"
+        own = await rows(stack, "gateway", statement)
+
+        await register(stack.ports, stack.issuer)
+
+        assert await rows(stack, "gateway", statement) == own
+
+
 class TestCommands:
+    async def test_risk_train_says_what_there_is_too_little_of(self, stack: Stack) -> None:
+        result = await crosswatch(stack, "risk", "train", "declarations")
+
+        assert result.exit_code == 1
+        assert "inspections are known; 200 are learnt from" in result.output
+
     async def test_reconcile_finds_everything_applied_once(self, stack: Stack) -> None:
         result = await crosswatch(stack, "reconcile")
 

@@ -106,6 +106,18 @@ class TestLodging:
         assert await channels(risk) == {"inspection": 1}
         assert await spent(risk) == [(1, 1)]
 
+    async def test_of_the_first_day_that_the_door_takes_has_a_policy(self, risk: Service) -> None:
+        await told(risk, lodged(lodged_on="1990-01-01"))
+
+        assert (await published(risk))[0].policy_on == date(1990, 1, 1)
+
+    async def test_in_a_currency_without_a_rate_is_scored_without_its_value(self, risk: Service) -> None:
+        await told(risk, lodged(currency="XOF"))
+
+        (row,) = await risk.rows("SELECT value, channel FROM declarations")
+        assert row["value"] is None
+        assert row["channel"] is not None
+
     async def test_of_another_platform_is_another_declaration(self, risk: Service) -> None:
         await told(risk, lodged())
         await told(risk, lodged(platform_id="south"))
@@ -210,12 +222,13 @@ class TestCustoms:
 class TestBudget:
     async def test_is_never_overspent_by_workers_at_once(self, risk: Service) -> None:
         await set_policy(risk, inspected_share=1.0, daily_cap=7)
-        batches = [[stated(10 * worker + n) for n in range(10)] for worker in range(4)]
+        await risk.rows("INSERT INTO inspection_days VALUES ($1, 0, 6, 0)", date(2026, 3, 2))
+        batches = [[stated(10 * worker + n) for n in range(3)] for worker in range(4)]
 
         await asyncio.gather(*(handle(risk, batch) for batch in batches))
 
-        assert await spent(risk) == [(40, 7)]
-        assert (await channels(risk))["inspection"] == 7
+        assert await spent(risk) == [(12, 7)]
+        assert (await channels(risk))["inspection"] == 1
 
     async def test_is_a_share_of_what_is_lodged(self, risk: Service) -> None:
         await set_policy(risk, inspected_share=0.1, document_share=0.2)

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from services.risk.champions import Champion
 from services.risk.learning import TooFewOutcomes
 from services.risk.models import Model
+from services.risk.rule_values import RuleValues
 from services.risk.training import TrainingUnderWay, challenge, is_due, retrain
 from services.risk.triage import FEATURES
 from shared.consumer import Received
@@ -62,9 +63,9 @@ async def scored_by(service: Service, number: int) -> str:
 
 
 async def let_time_pass(service: Service) -> None:
-    """Make what the worker knows of models old."""
+    """Make what the worker knows of models and policy old."""
     async with transaction(service.sessions) as session:
-        kept(session, Champion)._until = 0.0
+        kept(session, Champion)._until = kept(session, RuleValues)._until = 0.0
 
 
 class TestChallenge:
@@ -98,6 +99,17 @@ class TestChallenge:
         with pytest.raises(TooFewOutcomes, match="100 inspections are known"):
             await challenge(risk.sessions, now=NOW)
 
+    async def test_is_refused_where_there_is_nothing_at_all(self, risk: Service) -> None:
+        with pytest.raises(TooFewOutcomes, match="0 inspections are known"):
+            await challenge(risk.sessions, now=NOW)
+
+    async def test_is_refused_where_only_one_kind_of_outcome_is_known(self, risk: Service) -> None:
+        await trade(risk, 40)
+        await risk.rows("UPDATE inspections SET result = 'conforming'")
+
+        with pytest.raises(TooFewOutcomes, match="both violations and conforming goods"):
+            await challenge(risk.sessions, now=NOW)
+
     async def test_is_refused_while_another_is_under_way(self, risk: Service) -> None:
         await trade(risk, 40)
 
@@ -119,8 +131,25 @@ class TestWorker:
         await let_time_pass(risk)
 
         assert (before, await scored_by(risk, 5_001)) == ("rules", "declarations/1")
-        (one,) = await risk.rows("SELECT reasons FROM declarations WHERE declaration_ref = 'declaration-5001'")
-        assert "no model" not in one["reasons"]
+
+    async def test_says_what_the_model_saw_in_what_is_looked_at(self, risk: Service) -> None:
+        await trade(risk, 40)
+        await learn(risk)
+        await set_policy(risk, inspected_share=0.2, document_share=0.0, exploration_share=0.0)
+        await let_time_pass(risk)
+        day = FIRST + timedelta(days=50)
+
+        known = {"lodged_on": day, "hs_code": "870891"}
+        goods = [{"office": ("east", "west")[n % 2], "value_minor": 20_000 + 500 * n, **known} for n in range(40)]
+        await handle(risk, [stated(5_000 + n, **one) for n, one in enumerate(goods)])
+
+        rows = await risk.rows(
+            "SELECT channel, reasons, content ->> 'office' AS office FROM declarations WHERE lodged_on = $1", day
+        )
+        assert {row["office"] for row in rows if row["channel"] == "inspection"} == {"east"}
+        assert all(row["reasons"][0].startswith("office=east ") for row in rows if row["channel"] == "inspection")
+        assert all(len(row["reasons"]) == 1 for row in rows if row["channel"] == "release")
+        assert len(rows) == 40
 
     @pytest.mark.parametrize("broken", ["features = features[2:]", "trees = 'no trees'", "lookups = '{}'"])
     async def test_refuses_a_model_that_does_not_fit_and_goes_on(self, risk: Service, broken: str) -> None:
