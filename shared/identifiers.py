@@ -60,6 +60,11 @@ def declaration_id(platform_id: str, declaration_ref: str) -> UUID:
     return _name_based(f"/platforms/{platform_id}/declarations/{declaration_ref}")
 
 
+def incident_id(platform_id: str, incident_ref: str) -> UUID:
+    """Return the security incident of a platform's own reference."""
+    return _name_based(f"/platforms/{platform_id}/incidents/{incident_ref}")
+
+
 def operator_id(jurisdiction: str, scheme: str, number: str) -> UUID:
     """Return the legal entity behind a registration number."""
     return _name_based(f"/jurisdictions/{jurisdiction}/{scheme}/{number}")

@@ -75,10 +75,21 @@ SHOPS: dict[str, Feature] = {
 PARCELS: dict[str, Feature] = {
     "unshipped_h": Feature(pl.Float64, "hours", "now", "Since it was paid, no parcel known and not cancelled"),
 }
+INCIDENTS: dict[str, Feature] = {
+    "kind": Feature(pl.String, "class", "now", "Kind of the incident"),
+    "severity": Feature(pl.String, "low, medium, high, critical", "now", "As the platform rates it"),
+    "affected": Feature(pl.Int64, "count", "now", "Persons or accounts affected, as far as known"),
+    "related": Feature(
+        pl.Int64, "count", "days around", "Incidents of its kind found about the same time, it included"
+    ),
+    "related_platforms": Feature(pl.Int64, "count", "days around", "Platforms that found them"),
+    "related_affected": Feature(pl.Int64, "count", "days around", "Persons or accounts affected by all of them"),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
     "operators": OPERATORS,
     "shops": SHOPS,
     "parcels": PARCELS,
+    "incidents": INCIDENTS,
 }

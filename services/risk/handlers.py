@@ -1,10 +1,10 @@
-"""Door 2: transactions, reviews, declarations and what identity found, in micro-batches."""
+"""Door 2: transactions, reviews, declarations, incidents and what identity found, in micro-batches."""
 
 from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import assessments, operators, review_signals, triaging
+from services.risk import assessments, incidents, operators, review_signals, triaging
 from services.risk.day_store import Days
 from shared.consumer import Handlers, Received
 from shared.database import kept
@@ -21,6 +21,8 @@ from shared.events.listings import (
     TransactionMismatched,
     TransactionRecorded,
 )
+from shared.events.platform import SecurityIncidentReported
+from shared.identifiers import platform_of
 
 
 async def on_transactions(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -44,10 +46,16 @@ async def on_declarations(session: AsyncSession, received: Sequence[Received]) -
     await triaging.record(session, received)
 
 
+async def on_incidents(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep security incidents and see which belong together."""
+    await incidents.record(session, [(platform_of(one.source), one.event) for one in received])
+
+
 HANDLERS: Handlers = {
     DeclarationLodged: on_declarations,
     DeclarationCleared: on_declarations,
     InspectionRecorded: on_declarations,
+    SecurityIncidentReported: on_incidents,
     TransactionRecorded: on_transactions,
     TransactionMatched: on_transactions,
     TransactionMismatched: on_transactions,

@@ -1,4 +1,4 @@
-"""What risk takes: declarations and what became of them, and which values cannot be."""
+"""What risk takes: declarations and what became of them, security incidents, and which values cannot be."""
 
 import re
 from datetime import timedelta
@@ -9,8 +9,8 @@ import pycountry
 from services.risk.money import is_currency
 from shared.clock import utc_now
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
-from shared.events.platform import PlatformEvent
-from shared.identifiers import declaration_id, is_customs
+from shared.events.platform import PlatformEvent, SecurityIncidentReported
+from shared.identifiers import declaration_id, incident_id, is_customs
 from shared.ingest import Ingest
 from shared.ingest_faults import Fault
 
@@ -21,6 +21,7 @@ _CHAPTERS = frozenset(f"{number:02}" for number in range(1, 100)) - {"77"}
 _COUNTRIES = frozenset(country.alpha_2 for country in pycountry.countries)
 # Where it is tomorrow already.
 _EASTERNMOST = timedelta(hours=14)
+_CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def owner(sender: str, event: Any) -> str:  # any event of a declaration
@@ -33,8 +34,14 @@ def _declaration(sender: str, event: Any) -> Any:  # as above
     return declaration_id(owner(sender, event), event.declaration_ref)
 
 
+def _incident(sender: str, event: Any) -> Any:  # a report of an incident
+    return incident_id(sender, event.incident_ref)
+
+
 def fault(sender: str, event: PlatformEvent) -> Fault | None:
     """Return what is wrong with an event beyond its form."""
+    if type(event) is SecurityIncidentReported:
+        return _incident_fault(sender, event)
     if event.platform_id not in (None, sender) and not is_customs(sender):  # type: ignore[attr-defined]
         return Fault("foreign_platform", "only customs states whose declaration it is", "/data/platform_id")
     if type(event) is DeclarationLodged:
@@ -43,6 +50,14 @@ def fault(sender: str, event: PlatformEvent) -> Fault | None:
         return _goods_fault(event)
     if type(event) is InspectionRecorded:
         return _inspection_fault(event)
+    return None
+
+
+def _incident_fault(sender: str, event: SecurityIncidentReported) -> Fault | None:
+    if is_customs(sender):
+        return Fault("foreign_platform", "only platforms report incidents of theirs", "/data/incident_ref")
+    if event.found_at > utc_now() + _CLOCKS_DIFFER:
+        return Fault("date_in_future", f"{event.found_at.isoformat()} is still to come", "/data/found_at")
     return None
 
 
@@ -99,6 +114,7 @@ INGEST = Ingest(
         DeclarationLodged: _declaration,
         DeclarationCleared: _declaration,
         InspectionRecorded: _declaration,
+        SecurityIncidentReported: _incident,
     },
     faults=fault,
 )

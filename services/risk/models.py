@@ -170,6 +170,22 @@ class Ring(Base):
     seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
+class Incident(Base):
+    """A security incident as a platform last reported it."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (Index("ix_incidents_kind_found_at", "kind", "found_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    platform_id: Mapped[str] = mapped_column(Text)
+    incident_ref: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    severity: Mapped[str] = mapped_column(Text)
+    affected: Mapped[int] = mapped_column(BigInteger)
+    found_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
 class OperatorStanding(Base):
     """Where an operator stands by its alerts, as the newest round of the patrol saw it."""
 

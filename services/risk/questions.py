@@ -8,7 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import patrol, rule_life
 from services.risk.alerts import AlertNotFound
-from services.risk.models import Alert, Assessment, Investigation, Operator, OperatorStanding, Ring, Rule, RuleDay
+from services.risk.models import (
+    Alert,
+    Assessment,
+    Incident,
+    Investigation,
+    Operator,
+    OperatorStanding,
+    Ring,
+    Rule,
+    RuleDay,
+)
 from shared.errors import NotFound
 from shared.identifiers import transaction_id
 from shared.paging import Cursor
@@ -76,6 +86,20 @@ async def rings(
     found = list((await session.execute(statement)).scalars())
     page = found[:limit]
     return page, Cursor(page[-1].seen_at, page[-1].id).encode() if len(found) > limit else None
+
+
+async def incidents(
+    session: AsyncSession, *, kind: str | None, after: Cursor | None, limit: int
+) -> tuple[list[Incident], str | None]:
+    """Return a page of incidents, last found first, and the cursor of the next."""
+    statement = select(Incident).order_by(Incident.found_at.desc(), Incident.id.desc()).limit(limit + 1)
+    if kind is not None:
+        statement = statement.where(Incident.kind == kind)
+    if after is not None:
+        statement = statement.where(tuple_(Incident.found_at, Incident.id) < (after.at, after.id))
+    found = list((await session.execute(statement)).scalars())
+    page = found[:limit]
+    return page, Cursor(page[-1].found_at, page[-1].id).encode() if len(found) > limit else None
 
 
 async def ring(session: AsyncSession, identifier: UUID) -> Ring:

@@ -17,6 +17,7 @@ from services.risk.schemas import (
     BacktestOut,
     DeclarationOut,
     DeclarationPage,
+    IncidentPage,
     InvestigationPage,
     ModelOut,
     OperatorOut,
@@ -33,6 +34,7 @@ from services.risk.schemas import (
 )
 from shared.auth import CallerDep, Role, require
 from shared.clock import utc_now
+from shared.events.platform import IncidentKind
 from shared.paging import MAX_PAGE, read_cursor
 from shared.web import SessionDep, problems
 
@@ -137,6 +139,20 @@ async def list_models(session: SessionDep, caller: CallerDep) -> object:
     """List trained models, the newest first, with their cards."""
     require(caller, *_READERS)
     return await declared.models(session)
+
+
+@router.get("/v1/incidents", response_model=IncidentPage, responses=problems(401, 403, 422))
+async def list_incidents(
+    session: SessionDep,
+    caller: CallerDep,
+    kind: IncidentKind | None = None,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> object:
+    """List security incidents, last found first; a platform's own only, for a platform."""
+    require(caller, *_READERS, Role.PLATFORM)
+    items, following = await questions.incidents(session, kind=kind, after=read_cursor(cursor), limit=limit)
+    return {"items": items, "next": following}
 
 
 @router.get("/v1/investigations", response_model=InvestigationPage, responses=problems(401, 403, 422))

@@ -65,6 +65,26 @@ class RingOut(BaseModel):
     seen_at: datetime
 
 
+class IncidentOut(BaseModel):
+    """A security incident as a platform last reported it."""
+
+    id: UUID
+    platform_id: str
+    incident_ref: str
+    kind: str
+    severity: Literal["low", "medium", "high", "critical"]
+    affected: int
+    found_at: datetime
+    recorded_at: datetime
+
+
+class IncidentPage(BaseModel):
+    """Incidents, last found first; `next` is the cursor of the page after this one."""
+
+    items: list[IncidentOut]
+    next: str | None
+
+
 class RingPage(BaseModel):
     """Rings, last seen first; `next` is the cursor of the page after this one."""
 

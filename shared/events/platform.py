@@ -13,6 +13,17 @@ Currency = Annotated[str, Meta(min_length=3, max_length=3, description="ISO 4217
 Country = Annotated[str, Meta(min_length=2, max_length=2, description="ISO 3166-1 alpha-2 code")]
 Zoned = Annotated[datetime, Meta(tz=True)]
 Mode = Literal["B2B", "B2C", "C2C"]
+IncidentKind = Literal[
+    "data_breach",
+    "intrusion",
+    "malware",
+    "phishing",
+    "account_takeover",
+    "denial_of_service",
+    "payment_fraud",
+    "defacement",
+    "other",
+]
 
 
 class PlatformEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -243,6 +254,18 @@ class ReviewRemoved(PlatformEvent, frozen=True, kw_only=True, omit_defaults=True
     removed_at: Zoned | None = None
 
 
+class SecurityIncidentReported(PlatformEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A platform found a cyber-security incident; the same `incident_ref` again states it anew."""
+
+    type: ClassVar[str] = "platform.security_incident.reported.v1"
+    to: ClassVar[str] = "risk"
+    incident_ref: Ref
+    kind: IncidentKind
+    severity: Literal["low", "medium", "high", "critical"]
+    affected: Annotated[int, Meta(ge=0, le=10**10, description="Persons or accounts affected, as far as known")]
+    found_at: Zoned
+
+
 PLATFORM_EVENTS: tuple[type[PlatformEvent], ...] = (
     OperatorRegistered,
     OperatorChanged,
@@ -258,4 +281,5 @@ PLATFORM_EVENTS: tuple[type[PlatformEvent], ...] = (
     ParcelDelivered,
     ReviewPosted,
     ReviewRemoved,
+    SecurityIncidentReported,
 )
