@@ -37,14 +37,16 @@ class Day(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Declarations to be decided about, by column: their scores, and two draws each from 0 to 1.
+    """Declarations to be decided about, by column: their scores, two draws each from 0 to 1, and how they are drawn.
 
-    `news` of them were not lodged before; the others are stated anew.
+    `times` is how many times as often as others each is drawn, by how its seller stands; `news` of them were not lodged
+    before, the others are stated anew.
     """
 
     scores: Floats
     explore: Floats
     tie: Floats
+    times: Floats
     news: int
 
 
@@ -74,7 +76,7 @@ def decide(policy: Policy, day: Day, candidates: Candidates, recent: Floats) -> 
     # What a day may spend, in the mean over days: never more of them than there are hands.
     share = min(policy.inspected_share, policy.daily_cap / expected) if expected else 0.0
     known = len(recent) >= LEAST_SCORES
-    chance = share * policy.exploration_share if known else share
+    chance = np.minimum((share * policy.exploration_share if known else share) * candidates.times, 1.0)
     reserved = _whole(budget * policy.exploration_share, 1 - day.draw)
     left = max(0, budget - (day.spent - day.explored) - max(day.explored, reserved)) if known else 0
     coming = max(expected - day.lodged, float(len(candidates.scores)), 1.0)
@@ -88,14 +90,14 @@ def decide(policy: Policy, day: Day, candidates: Candidates, recent: Floats) -> 
         Decision(
             "inspection" if ranked[i] or drawn[i] else "document_check" if documents[i] else "release",
             bool(drawn[i]),
-            float(passing[i] + (1 - passing[i]) * chance),
+            float(passing[i] + (1 - passing[i]) * chance[i]),
         )
         for i in range(len(candidates.scores))
     ]
 
 
 def _documents(
-    policy: Policy, candidates: Candidates, recent: Floats, places: tuple[int, float], chance: float
+    policy: Policy, candidates: Candidates, recent: Floats, places: tuple[int, float], chance: Floats
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     if len(recent) < LEAST_SCORES:
         return candidates.explore < chance + policy.document_share

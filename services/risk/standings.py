@@ -64,6 +64,12 @@ _CAME_TO = """
     FROM forecasts WHERE violated IS NOT NULL GROUP BY risk_class
 """
 
+_CLASSES_OF = """
+    SELECT x.account_id, s.risk_class FROM unnest($1::uuid[]) AS x (account_id)
+    LEFT JOIN operators o ON o.account_id = x.account_id
+    JOIN standings s ON s.operator_id = coalesce(o.operator_id, x.account_id)
+"""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -108,6 +114,17 @@ async def assess(session: AsyncSession, *, at: datetime) -> None:
     proposed = [operator for operator in operators if standings[operator].to_investigate]
     await publish(session, [*changed, *await _propose(session, proposed, standings, reasons, at)], source="risk")
     await connection.execute(_FORECAST, at.date())
+
+
+async def inspected_times(
+    session: AsyncSession, accounts: Sequence[UUID | None], values: RuleValues, on: date
+) -> list[float]:
+    """Return how many times as often as others the goods of each account are drawn, by the class of its operator."""
+    rows = await (await driver(session)).fetch(_CLASSES_OF, [account for account in accounts if account is not None])
+    classes = {row["account_id"]: row["risk_class"] for row in rows}
+    named = values.named(*(f"standing.inspected_times.{risk_class}" for risk_class in CLASSES), on=on)
+    times = dict(zip(CLASSES, named, strict=True))
+    return [times[classes[account]] if account in classes else 1.0 for account in accounts]
 
 
 async def track(session: AsyncSession) -> dict[str, Track]:

@@ -14,7 +14,7 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import inspection_days, likeness, lodgings
+from services.risk import inspection_days, likeness, lodgings, standings
 from services.risk.boosting import Floats, Ranked
 from services.risk.champions import KIND, Champion
 from services.risk.channels import LEAST_SCORES, Candidates, Decision, decide, draw
@@ -175,10 +175,12 @@ async def _channel(
     state = await inspection_days.lock(session, day, news=news, policy=policy, key=key)
     draws = {one.standing.id: draw(key, one.standing.id, "explore") for one in scored}
     undecided = [one for one in scored if not one.is_settled]
+    times = await standings.inspected_times(session, [one.standing.account for one in undecided], values, day)
     candidates = Candidates(
         np.array([one.ranked.score for one in undecided], dtype=np.float64),
         np.array([draws[one.standing.id] for one in undecided], dtype=np.float64),
         np.array([draw(key, one.standing.id, "tie") for one in undecided], dtype=np.float64),
+        np.array(times, dtype=np.float64),
         news,
     )
     decisions = decide(policy, state, candidates, recent)

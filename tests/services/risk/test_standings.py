@@ -8,7 +8,9 @@ import pytest
 import pytest_asyncio
 
 from services.risk import standings
+from services.risk.rule_values import RuleValues
 from shared.auth import Role
+from shared.database import kept
 from shared.database import transaction as in_transaction
 from shared.events.risk import InvestigationProposed, OperatorAssessed
 from shared.identifiers import account_id
@@ -81,6 +83,21 @@ class TestClass:
 
         assert (await operator(risk))["risk_class"] == "A"
         assert (await risk.get("/v1/summary")).json()["by_class"] == {"A": 1}
+
+
+class TestInspections:
+    async def test_are_drawn_more_often_of_worse_classes(self, risk: Service) -> None:
+        await handle(risk, [late(n) for n in range(9)])
+        await handle(risk, [transaction(order_ref="q", trade=trade(operator_ref="quiet"), match="amount_mismatch")])
+        await assess(risk)
+        quiet, stranger = account_id("north", "quiet"), account_id("north", "stranger")
+
+        async with in_transaction(risk.sessions) as session:
+            values = kept(session, RuleValues)
+            await values.refresh(session)
+            times = await standings.inspected_times(session, [SHOP, quiet, stranger, None], values, PLACED.date())
+
+        assert times == [4.0, 1.0, 1.0, 1.0]
 
 
 class TestForecast:

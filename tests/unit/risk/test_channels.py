@@ -23,7 +23,8 @@ def day(**fields: float) -> Day:
 
 def candidates(*scores: float, explore: float = 0.999, tie: float = 0.5) -> Candidates:
     count = len(scores)
-    return Candidates(np.array(scores, dtype=np.float64), np.full(count, explore), np.full(count, tie), count)
+    draws = np.full(count, explore), np.full(count, tie)
+    return Candidates(np.array(scores, dtype=np.float64), *draws, np.ones(count), count)
 
 
 def channels(decisions: list[Decision]) -> list[str]:
@@ -36,6 +37,15 @@ class TestDecide:
 
         assert channels(decisions) == ["inspection", "document_check", "release"]
         assert [one.probability for one in decisions] == [1.0, 0.0, 0.0]
+
+    def test_draws_those_of_a_worse_class_more_often(self) -> None:
+        policy = POLICY._replace(exploration_share=0.2)
+        drawn = Candidates(np.zeros(3), np.full(3, 0.05), np.full(3, 0.5), np.array([1.0, 4.0, 100.0]), 3)
+
+        decisions = decide(policy, day(), drawn, RECENT)
+
+        assert [one.explored for one in decisions] == [False, True, True]
+        assert [one.probability for one in decisions] == pytest.approx([0.02, 0.08, 1.0])
 
     def test_asks_for_more_when_more_is_spent_than_the_day_is_old(self) -> None:
         decisions = decide(POLICY, day(lodged=500, spent=90), candidates(0.95, 0.985), RECENT)
@@ -61,7 +71,7 @@ class TestDecide:
         same = np.zeros(1_000)
         scores, ties = np.zeros(1_000), np.linspace(0, 0.999, 1_000)
 
-        decisions = decide(POLICY, day(), Candidates(scores, np.ones(1_000), ties, 1_000), same)
+        decisions = decide(POLICY, day(), Candidates(scores, np.ones(1_000), ties, np.ones(1_000), 1_000), same)
 
         assert channels(decisions).count("inspection") == 100
         assert channels(decisions).count("document_check") == 100
@@ -71,7 +81,9 @@ class TestDecide:
         few = np.linspace(0, 1, LEAST_SCORES - 1)
         explore = np.linspace(0, 0.999, 1_000)
 
-        decisions = decide(POLICY, day(expected=0.0), Candidates(np.ones(1_000), explore, explore, 1_000), few)
+        decisions = decide(
+            POLICY, day(expected=0.0), Candidates(np.ones(1_000), explore, explore, np.ones(1_000), 1_000), few
+        )
 
         assert channels(decisions).count("inspection") == 100
         assert channels(decisions).count("document_check") == 100
@@ -130,7 +142,7 @@ class TestDecide:
         explore, tie = (np.array([data.draw(share) for _ in scores]) for _ in range(2))
         recent: Floats = np.sort(np.array(data.draw(st.lists(share, max_size=300)), dtype=np.float64))
 
-        decisions = decide(policy, state, Candidates(scores, explore, tie, len(scores)), recent)
+        decisions = decide(policy, state, Candidates(scores, explore, tie, np.ones(len(scores)), len(scores)), recent)
 
         assert state.spent + channels(decisions).count("inspection") <= policy.daily_cap
         assert all(0 <= one.probability <= 1 for one in decisions)
