@@ -13,7 +13,6 @@ from services.risk.day_store import Days
 from services.risk.day_store import Key as DayKey
 from services.risk.days import Day
 from services.risk.decisions import decide
-from services.risk.feature_log import About
 from services.risk.rules import Hit
 from shared.database import Bounded, columns, driver, number_array, text_array
 from shared.events.listings import TransactionEvent
@@ -63,8 +62,7 @@ async def assess(session: AsyncSession, events: Sequence[TransactionEvent], kept
     touched: dict[DayKey, Day] = {}
     before = frozenset(counted)
     rows = [_features(*one, counted, days, touched) for one in zip(events, keys, day_keys, strict=True)]
-    about = [About(key[0], event.placed_at or event.occurred_at) for event, key in zip(events, keys, strict=True)]
-    found = await decide(session, "transactions", rows, about)
+    found = await decide(session, "transactions", rows, [transaction_id for transaction_id, _ in keys])
     await kept.store(session, touched)
     fresh = {key: event for event, key in zip(events, keys, strict=True) if key in counted and key not in before}
     await sales.record(session, list(fresh.values()))

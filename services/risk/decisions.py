@@ -4,19 +4,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import feature_log
-from services.risk.feature_log import About
 from services.risk.rule_book import RuleBook, suspend
 from services.risk.rules import Compiled, Hit, frame_of, hits_of, holds
 from shared.clock import utc_now
 from shared.database import driver, kept
 
-# A rule that holds for more than this share of so many rows says nothing of any of them.
+# A rule that held for more than this share of all rows it ever saw, at least so many, says nothing of any of them. All
+# it ever saw, because a rule that has long been right is not to be switched off by a flood that it is right about.
 MOST_HITS_SHARE, FEWEST_ROWS = 0.5, 2_000
 # What a rule may cost for each row, measured on every so many batches of a stream, so often in a row.
 MOST_NS_PER_ROW, TIMED_EVERY, MOST_SLOW = 20_000, 50, 3
@@ -30,20 +31,23 @@ _COUNT = """
         hits = rule_days.hits + excluded.hits, timed_rows = rule_days.timed_rows + excluded.timed_rows,
         timed_ns = rule_days.timed_ns + excluded.timed_ns
 """
+_EXCESSES = """
+    SELECT code, version, sum(rows) AS rows, sum(hits) AS hits FROM rule_days
+    WHERE (code, version) IN (SELECT * FROM unnest($1::text[], $2::int[]))
+    GROUP BY code, version HAVING sum(rows) >= $3 AND sum(hits) > $4 * sum(rows) ORDER BY code, version
+"""
 
 Version = tuple[str, int]
 
 
 @dataclass
 class Count:
-    """What a rule did in this process since it was last written down, and since the process began."""
+    """What a rule did in this process since it was last written down, and how often in a row it was slow."""
 
     rows: int = 0
     hits: int = 0
     timed_rows: int = 0
     timed_ns: int = 0
-    all_rows: int = 0
-    all_hits: int = 0
     slow: int = 0
 
 
@@ -57,7 +61,7 @@ class Watch:
 
 
 async def decide(
-    session: AsyncSession, stream: str, rows: Sequence[Mapping[str, Any]], about: Sequence[About] = ()
+    session: AsyncSession, stream: str, rows: Sequence[Mapping[str, Any]], about: Sequence[UUID] = ()
 ) -> list[list[Hit]]:
     """Return the live rules that hold for each row, and keep the features of rows that are `about` something."""
     if not rows:
@@ -105,22 +109,27 @@ def _failure(rule: Compiled, frame: pl.DataFrame) -> str | None:
 async def _watched(
     session: AsyncSession, stream: str, rules: Sequence[Compiled], frame: pl.DataFrame, found: Sequence[Sequence[Hit]]
 ) -> None:
+    if not rules:
+        return
     watch = kept(session, Watch)
-    for rule in rules:
-        count = watch.counts.setdefault((rule.code, rule.version), Count())
-        count.rows += frame.height
-        count.all_rows += frame.height
-    for hits in found:
-        for hit in hits:
-            count = watch.counts[hit.rule.code, hit.rule.version]
-            count.hits += 1
-            count.all_hits += 1
+    _count(watch, rules, frame.height, found)
     turn = watch.batches[stream] = watch.batches.get(stream, 0) + 1
     if turn % TIMED_EVERY == 1:
         _time(watch, rules, frame)
-    await _suspend_excesses(session, stream, watch, rules)
-    if time.monotonic() >= watch.flush_at:
-        await _flush(session, watch)
+    if time.monotonic() >= watch.flush_at or max(count.rows for count in watch.counts.values()) >= FEWEST_ROWS:
+        because = await _flush(session, watch)
+        for version, why in because.items():
+            await suspend(session, [version], because=why)
+        if because:
+            kept(session, RuleBook).forget(stream)
+
+
+def _count(watch: Watch, rules: Sequence[Compiled], rows: int, found: Sequence[Sequence[Hit]]) -> None:
+    for rule in rules:
+        watch.counts.setdefault((rule.code, rule.version), Count()).rows += rows
+    for hits in found:
+        for hit in hits:
+            watch.counts[hit.rule.code, hit.rule.version].hits += 1
 
 
 def _time(watch: Watch, rules: Sequence[Compiled], frame: pl.DataFrame) -> None:
@@ -135,29 +144,16 @@ def _time(watch: Watch, rules: Sequence[Compiled], frame: pl.DataFrame) -> None:
         count.slow = count.slow + 1 if slow else 0
 
 
-async def _suspend_excesses(session: AsyncSession, stream: str, watch: Watch, rules: Sequence[Compiled]) -> None:
-    for rule in rules:
-        count = watch.counts[rule.code, rule.version]
-        because = ""
-        if count.all_rows >= FEWEST_ROWS and count.all_hits > MOST_HITS_SHARE * count.all_rows:
-            because = f"it holds for {count.all_hits:,} of {count.all_rows:,} rows, and so says nothing of any"
-        elif count.slow >= MOST_SLOW:
-            because = f"it takes more than {MOST_NS_PER_ROW / 1000:g} µs a row"
-        if because:
-            await suspend(session, [(rule.code, rule.version)], because=because)
-            kept(session, RuleBook).forget(stream)
-
-
-async def _flush(session: AsyncSession, watch: Watch) -> None:
-    """Write down what was counted, in the order of rules: several processes count."""
+async def _flush(session: AsyncSession, watch: Watch) -> dict[Version, str]:
+    """Write down what was counted, in the order of rules: several processes count. Return who is to be suspended."""
     counted = sorted(((v, count) for v, count in watch.counts.items() if count.rows), key=lambda one: one[0])
     watch.flush_at = time.monotonic() + _FLUSH_SECONDS
-    if not counted:
-        return
-    await (await driver(session)).execute(
+    connection = await driver(session)
+    codes, versions = [code for (code, _), _ in counted], [version for (_, version), _ in counted]
+    await connection.execute(
         _COUNT,
-        [code for (code, _), _ in counted],
-        [version for (_, version), _ in counted],
+        codes,
+        versions,
         utc_now().date(),
         [count.rows for _, count in counted],
         [count.hits for _, count in counted],
@@ -166,3 +162,9 @@ async def _flush(session: AsyncSession, watch: Watch) -> None:
     )
     for _, count in counted:
         count.rows = count.hits = count.timed_rows = count.timed_ns = 0
+    slow = [version for version, count in watch.counts.items() if count.slow >= MOST_SLOW]
+    because = dict.fromkeys(slow, f"it takes more than {MOST_NS_PER_ROW / 1000:g} µs a row")
+    for row in await connection.fetch(_EXCESSES, codes, versions, FEWEST_ROWS, MOST_HITS_SHARE):
+        held = f"it held for {row['hits']:,} of {row['rows']:,} rows, and so says nothing of any"
+        because[row["code"], row["version"]] = held
+    return because

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from io import BytesIO
-from typing import NamedTuple
 from uuid import UUID
 
 import polars as pl
@@ -13,34 +12,34 @@ from shared.database import driver
 from shared.identifiers import new_id
 
 KEPT_DAYS = 60
+_ID_BYTES = 16
 
-_STORE = "INSERT INTO feature_batches (id, stream, rows, content) VALUES ($1, $2, $3, $4)"
+_STORE = "INSERT INTO feature_batches (id, stream, rows, subjects, content) VALUES ($1, $2, $3, $4, $5)"
 _LOAD = """
-    SELECT content FROM feature_batches WHERE stream = $1 AND kept_at >= $2 AND kept_at < $3 ORDER BY kept_at, id
+    SELECT subjects, content FROM feature_batches
+    WHERE stream = $1 AND kept_at >= $2 AND kept_at < $3 ORDER BY kept_at, id
 """
 _DROP = "DELETE FROM feature_batches WHERE kept_at < $1"
 
 
-class About(NamedTuple):
-    """What a row of features is about: a transaction or an account, and when."""
-
-    subject: UUID | None
-    at: datetime
-
-
-async def keep(session: AsyncSession, stream: str, frame: pl.DataFrame, about: Sequence[About]) -> None:
-    """Keep the features of a batch, and what each row is about."""
-    subjects = pl.Series("subject", [one.subject.bytes if one.subject else None for one in about], pl.Binary)
-    moments = pl.Series("at", [one.at for one in about], pl.Datetime("us", "UTC"))
+async def keep(session: AsyncSession, stream: str, frame: pl.DataFrame, about: Sequence[UUID]) -> None:
+    """Keep the features of a batch, and what each row is about: a transaction or an account."""
+    subjects = b"".join([subject.bytes for subject in about])
     content = BytesIO()
-    frame.with_columns(subjects, moments).write_ipc(content, compression="zstd")
-    await (await driver(session)).execute(_STORE, new_id(), stream, frame.height, content.getvalue())
+    # On the path of every event: zstd takes a third less room and half as long again.
+    frame.write_ipc(content, compression="lz4")
+    await (await driver(session)).execute(_STORE, new_id(), stream, frame.height, subjects, content.getvalue())
 
 
 async def kept_between(session: AsyncSession, stream: str, since: datetime, until: datetime) -> Iterator[pl.DataFrame]:
     """Return the batches kept in a span of time, in their order."""
     rows = await (await driver(session)).fetch(_LOAD, stream, since, until)
-    return (pl.read_ipc(row["content"]) for row in rows)
+    return (_with_subjects(row["content"], row["subjects"]) for row in rows)
+
+
+def _with_subjects(content: bytes, subjects: bytes) -> pl.DataFrame:
+    each = [subjects[at : at + _ID_BYTES] for at in range(0, len(subjects), _ID_BYTES)]
+    return pl.read_ipc(content).with_columns(pl.Series("subject", each, pl.Binary))
 
 
 async def forget_before(session: AsyncSession, now: datetime) -> None:

@@ -73,6 +73,8 @@ class FeatureBatch(Base):
     stream: Mapped[str] = mapped_column(Text)
     kept_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     rows: Mapped[int]
+    # Sixteen bytes a row: the transaction or account that it is about.
+    subjects: Mapped[bytes] = mapped_column(LargeBinary)
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 

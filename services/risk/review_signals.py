@@ -8,9 +8,7 @@ from services.risk import alerts
 from services.risk.alerts import Raised, Subject
 from services.risk.day_store import Days
 from services.risk.decisions import decide
-from services.risk.feature_log import About
 from shared.events.listings import ReviewRecorded
-from shared.identifiers import as_key
 
 
 async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], kept: Days) -> None:
@@ -32,7 +30,7 @@ async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], kept: D
                 "reviews_day": day.reviews,
             }
         )
-    found = await decide(session, "reviews", rows, [About(as_key(key[0]), e.occurred_at) for e, key in known])
+    found = await decide(session, "reviews", rows, [account for _, (account, _) in known])
     await kept.store(session, days)
     raised = []
     for (event, (account, day_of)), hits in zip(known, found, strict=True):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -263,11 +264,25 @@ class TestSuspension:
         await handle(risk, [overpaid(str(n)) for n in range(decisions.FEWEST_ROWS)])
         await handle(risk, [overpaid("after")])
 
-        [suspended] = await risk.published(RuleSuspended)
-        assert b"says nothing of any" in bytes(suspended.data)
+        events = [msgspec.json.decode(one.data, type=RuleSuspended) for one in await risk.published(RuleSuspended)]
+        [because] = [one.because for one in events if one.code == "overpaid"]
+        assert because.endswith("and so says nothing of any")
         assert "after" not in await hits(risk)
         rule = next(one for one in (await risk.get("/v1/rules")).json() if one["code"] == "overpaid")
         assert rule["state"] == "suspended"
+
+    async def test_does_not_befall_one_that_was_long_right_in_a_flood(self, risk: Service) -> None:
+        await save(risk)
+        await approve(risk)
+        await risk.rows(
+            "INSERT INTO rule_days (code, version, day, rows, hits, timed_rows, timed_ns) "
+            "VALUES ('overpaid', 1, '2026-01-01', 100000, 20, 0, 0)"
+        )
+
+        await handle(risk, [overpaid(str(n)) for n in range(decisions.FEWEST_ROWS)])
+        await handle(risk, [overpaid("after")])
+
+        assert "after" in await hits(risk)
 
     async def test_befalls_a_rule_that_fails_and_not_the_batch(self, risk: Service) -> None:
         await save(risk)

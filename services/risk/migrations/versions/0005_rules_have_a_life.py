@@ -31,7 +31,8 @@ def upgrade() -> None:
             op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {kind}")
     op.execute("ALTER TABLE rules ALTER COLUMN valid_from DROP NOT NULL")
     models.metadata.create_all(op.get_bind(), tables=[models.metadata.tables[name] for name in _TABLES])
-    op.execute("ALTER TABLE feature_batches ALTER COLUMN content SET STORAGE EXTERNAL")
+    for column in ("subjects", "content"):
+        op.execute(f"ALTER TABLE feature_batches ALTER COLUMN {column} SET STORAGE EXTERNAL")
 
 
 def downgrade() -> None:
