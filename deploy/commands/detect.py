@@ -16,7 +16,7 @@ from polars.exceptions import PolarsError
 
 from deploy.commands import screen
 from deploy.commands.refusals import or_end
-from services.risk import accounts, declarations, orders, raters, spending
+from services.risk import accounts, declarations, orders, raters, reviews, spending
 from services.risk.boosting import Ranked
 from services.risk.tables import Problem
 from services.risk.triage import Triage
@@ -32,6 +32,7 @@ class Kind(StrEnum):
     DECLARATIONS = "declarations"
     ORDERS = "orders"
     RATINGS = "ratings"
+    REVIEWS = "reviews"
     TRANSACTIONS = "transactions"
     TRANSFERS = "transfers"
 
@@ -66,7 +67,7 @@ def detect(
     label: Annotated[str, typer.Option(help="column of the outcome, 0 or 1; without it none is looked at")] = "",
     feedback_delay: Annotated[str, typer.Option(help="after which an outcome is known, as 7d")] = "7d",
 ) -> None:
-    """Score what a file holds: each declaration by what was known before it, each rater and account by all it did."""
+    """Score what a file holds: a declaration by what was known before it, others by all there is."""
     task = Task(source, train, _names(columns), label, _days(feedback_delay))
     with screen.console.status(f"scoring {source.name}"):
         found = or_end(lambda: _BY_KIND[kind](task))
@@ -115,6 +116,25 @@ def _ratings(task: Task) -> Found:
     return Found(ranked.items(), problems, f"{len(labels):,} labels, each unseen by the models of its own rater")
 
 
+def _reviews(task: Task) -> Found:
+    raw = _table(task.source)
+    frame, problems = reviews.read(raw, task.names)
+    lacks = sorted({column for columns in reviews.missing(frame).values() for column in columns})
+    without = f", nothing of {', '.join(lacks)}" if lacks else ""
+    if not task.label:
+        _refuse(task, Kind.REVIEWS, train="without --label nothing is learned")
+        return Found(zip(frame["review_ref"], reviews.rank(frame), strict=True), problems, f"no labels{without}")
+    if task.train is None:
+        ranked = reviews.rank_with_labels(frame, _outcomes(raw, task.label, required=True))
+        how = f"by labels, each unseen by the model of its own review{without}"
+    else:
+        history = _table(task.train)
+        earlier = reviews.read(history, task.names)[0]
+        ranked = reviews.rank_by_earlier(earlier, _outcomes(history, task.label, required=True), frame)
+        how = f"by the labels of {task.train.name}{without}"
+    return Found(zip(frame["review_ref"], ranked, strict=True), problems, how)
+
+
 def _transactions(task: Task) -> Found:
     raw = _table(task.source)
     if task.label and task.train is None:
@@ -139,6 +159,7 @@ _BY_KIND: dict[Kind, Callable[[Task], Found]] = {
     Kind.DECLARATIONS: _declarations,
     Kind.ORDERS: _orders,
     Kind.RATINGS: _ratings,
+    Kind.REVIEWS: _reviews,
     Kind.TRANSACTIONS: _transactions,
     Kind.TRANSFERS: _transfers,
 }

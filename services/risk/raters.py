@@ -1,14 +1,13 @@
 """Raters by what they give to others: bursts of ratings that come and go, to targets others think little of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
-import xxhash
 
 from services.risk import boosting, tables
 from services.risk.boosting import Ranked
+from services.risk.folds import deal
 from services.risk.tables import MOMENT, Column, Fault, Problem
 from services.risk.tails import Said, combine
 from shared.errors import Invalid
@@ -112,7 +111,7 @@ def rank_with_labels(ratings: pl.DataFrame, labels: Mapping[str, bool], *, seed:
     answers = np.array([bool(truth) for truth in truths], dtype=np.float64)
     contributions = np.zeros((len(raters), len(FEATURES) + 1))
     for partition in range(PARTITIONS):
-        folds = _folds(raters, truths, seed * PARTITIONS + partition)
+        folds = deal(raters, truths, FOLDS, partition=seed * PARTITIONS + partition)
         for fold in range(FOLDS):
             seen, held_back = labelled & (folds != fold), folds == fold
             parameters = {**PARAMETERS, "seed": seed}
@@ -122,13 +121,3 @@ def rank_with_labels(ratings: pl.DataFrame, labels: Mapping[str, bool], *, seed:
         rater: boosting.ranked(FEATURES, row, own)
         for rater, row, own in zip(raters, matrix, contributions, strict=True)
     }
-
-
-def _folds(raters: Sequence[str], truths: Sequence[bool | None], partition: int) -> npt.NDArray[np.intp]:
-    """Deal the raters of each class out to the folds, in the order of a hash of their names."""
-    hashes = [xxhash.xxh64_intdigest(rater.encode(), seed=partition) for rater in raters]
-    folds = np.empty(len(raters), dtype=np.intp)
-    for truth in (True, False, None):
-        rows = sorted((row for row, own in enumerate(truths) if own is truth), key=hashes.__getitem__)
-        folds[rows] = np.arange(len(rows)) % FOLDS
-    return folds

@@ -55,7 +55,7 @@ ROUNDS = 200
 RETRAINED_EVERY = 7 * _DAY
 LEARNED_FROM = 60 * _DAY
 _FEWEST_FRAUDS = 20
-_EXPLAINED_SHARE = 0.02
+_EXPLAINED = 0.02
 
 Ints = npt.NDArray[np.int64]
 
@@ -197,14 +197,7 @@ def _block(
     answers = known[learned].astype(np.float64)
     parameters = {**PARAMETERS, "seed": seed}
     model = boosting.train(described[learned], answers, FEATURES, rounds=ROUNDS, parameters=parameters)
-    scores = model.predict(described[rows])
-    first = np.argsort(-scores)[: max(1, int(len(rows) * _EXPLAINED_SHARE))]
-    contributions = model.predict(described[rows[first]], pred_contrib=True)
-    reasons = {
-        row: boosting.reasons(FEATURES, described[rows[row]], own)
-        for row, own in zip(first.tolist(), contributions, strict=True)
-    }
-    return [Ranked(float(score), reasons.get(row, [])) for row, score in enumerate(scores)]
+    return boosting.ranked_by(model, FEATURES, described[rows], _EXPLAINED)
 
 
 def _by_habits(described: Floats, past: Floats) -> list[Ranked]:

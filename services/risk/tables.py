@@ -9,6 +9,8 @@ from shared.errors import Invalid
 
 # A time: seconds since 1970, or a date and time as ISO 8601 writes it, which becomes such seconds.
 MOMENT = pl.Float64
+# With an offset, without one (then it is UTC), and without seconds.
+_ISO_8601 = ("%+", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
 
 
 class Column(NamedTuple):
@@ -77,16 +79,14 @@ def _read_as(name: str, column: Column) -> pl.Expr:
     if column.kind is pl.Date:
         return text.str.to_date("%Y-%m-%d", strict=False)
     if column.is_moment:
-        stated = text.str.replace(" ", "T").str.replace("[zZ]$", "+00:00")
+        day = text.str.to_date("%Y-%m-%d", strict=False)
+        whole = text.str.replace(" ", "T")
         # A form for each: without one, that of the first value would be expected of all.
-        moments = (
-            stated.str.to_datetime(form + zone, time_unit="us", time_zone="UTC", strict=False).dt.epoch("us") / 1e6
-            for form in ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
-            for zone in ("", "%z")
-        )
-        day = text.str.to_date("%Y-%m-%d", strict=False).dt.epoch("s").cast(MOMENT)
-        seconds = (text.cast(MOMENT, strict=False), *moments, day)
-        return pl.coalesce(seconds).alias(name)
+        stated = [
+            whole.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False).dt.epoch("us") / 1e6
+            for form in _ISO_8601
+        ]
+        return pl.coalesce(text.cast(MOMENT, strict=False), *stated, day.dt.epoch("s").cast(MOMENT)).alias(name)
     return text.cast(column.kind, strict=False)
 
 

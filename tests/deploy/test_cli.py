@@ -158,6 +158,43 @@ class TestDetectOthers:
         assert result.exit_code == 0, result.output
         assert "2 scored (no labels)" in result.output
 
+    def test_scores_each_review_by_the_columns_there_are(self, cli: CliRunner, tmp_path: Path) -> None:
+        (tmp_path / "in.csv").write_text("user,asin,rating\na,p,5\nb,p,5\nb,q,5\nb,r,4\nc,p,bad\n")
+
+        result = cli.invoke(app, [*command(tmp_path, "reviews"), "--columns", "product=asin"])
+
+        assert result.exit_code == 0, result.output
+        assert "row 5, rating: 'bad' is not a number" in result.output
+        assert "no labels, nothing of date, review_prior, reviewer_prior, text" in " ".join(result.output.split())
+        with (tmp_path / "out.csv").open(newline="") as file:
+            assert [row["id"] for row in csv.DictReader(file)] == ["0", "1", "2", "3", "4"]
+
+    @pytest.mark.parametrize("options", [[], ["--train", "earlier.csv"]])
+    def test_learns_from_labels_of_reviews(self, cli: CliRunner, tmp_path: Path, options: list[str]) -> None:
+        for name in ("in", "earlier"):
+            rows = [
+                f"r{n},{f'{name}{n % 50}' if n % 3 else f'new-{name}{n}'},p{n % 7},{int(n % 3 == 0)}"
+                for n in range(300)
+            ]
+            (tmp_path / f"{name}.csv").write_text("review_id,user,product,fake\n" + "\n".join(rows))
+        earlier = [str(tmp_path / one) if one.endswith(".csv") else one for one in options]
+
+        result = cli.invoke(app, [*command(tmp_path, "reviews"), "--label", "fake", *earlier])
+
+        assert result.exit_code == 0, result.output
+        assert ("by the labels of earlier.csv" if options else "each unseen by the model") in result.output
+        with (tmp_path / "out.csv").open(newline="") as file:
+            first = sorted(csv.DictReader(file), key=lambda row: -float(row["score"]))[:100]
+        assert sum(int(row["id"][1:]) % 3 == 0 for row in first) > 80
+
+    def test_scores_a_file_without_reviews(self, cli: CliRunner, tmp_path: Path) -> None:
+        (tmp_path / "in.csv").write_text("reviewer,product,rating,date,text\n")
+
+        result = cli.invoke(app, command(tmp_path, "reviews"))
+
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / "out.csv").read_text().splitlines() == ["id,score,reasons"]
+
     def test_scores_transactions_by_those_of_an_earlier_file(self, cli: CliRunner, tmp_path: Path) -> None:
         header = "id,time,source,target,amount\n"
         (tmp_path / "earlier.csv").write_text(header + "".join(f"{n},{n},a,t,10\n" for n in range(20)))
@@ -179,6 +216,17 @@ class TestDetectOthers:
             ("ratings", ["--label", "bad"], "'a' is labelled 0 and 1"),
             ("ratings", ["--label", "good"], "1 raters are labelled 1; it takes 10"),
             ("ratings", ["--train", "in.csv"], "--train is not for ratings"),
+            ("reviews", ["--columns", "reviewer=rater"], "no column for product"),
+            (
+                "reviews",
+                ["--columns", "reviewer=rater,product=target", "--train", "in.csv"],
+                "--train is not for reviews",
+            ),
+            (
+                "reviews",
+                ["--columns", "reviewer=rater,product=target", "--label", "bad"],
+                "1 reviews are labelled 1; it takes 5",
+            ),
             ("transfers", ["--label", "bad"], "--label is not for transfers"),
         ],
     )

@@ -42,6 +42,22 @@ class TestCombine:
         assert low.score < unknown.score < high.score
         assert unknown.reasons == []
 
+    def test_adds_how_improbable_it_is_to_be_sound_where_somebody_states_a_probability(self) -> None:
+        signals = pl.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [0.9, 0.0, 0.2, 0.0]})
+
+        first, *_, last = combine(signals, SAID, stated=["b"])
+
+        assert first.reasons == ["b is 0.9 (one in 10)"]
+        assert first.score > last.score
+
+    def test_counts_a_signal_as_often_as_its_weight_says(self) -> None:
+        signals = pl.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [4.0, 3.0, 2.0, 1.0]})
+
+        light, heavy = (combine(signals, SAID, weights={"a": weight}) for weight in (0.1, 3.0))
+
+        assert [one.score for one in light] == [0.875, 0.625, 0.375, 0.125]
+        assert [one.score for one in heavy] == [0.125, 0.375, 0.625, 0.875]
+
     @pytest.mark.parametrize("rows", [0, 1])
     def test_is_content_with_few_rows(self, rows: int) -> None:
         signals = pl.DataFrame({"a": [1.0] * rows, "b": [None] * rows}, schema={"a": pl.Float64, "b": pl.Float64})
