@@ -27,7 +27,10 @@ WATCHES: Mapping[Scheme, Watch] = {
     "brushing_ring": Watch(
         "account_id", frozenset({"brushing_repeats", "brushing_hour", "brushing_devices", "brushing_ring"})
     ),
-    "bought_reviews": Watch("account_id", frozenset({"review_text_repeated", "five_star_burst"})),
+    "bought_reviews": Watch(
+        "account_id",
+        frozenset({"review_text_repeated", "five_star_burst", "review_companions", "review_crowd", "review_copies"}),
+    ),
     "unlicensed_seller": Watch("account_id", frozenset({"unlicensed_operator", "false_registration"})),
     "amount_mismatch": Watch("transaction_id", frozenset({"amount_mismatch"})),
     "missing_waybill": Watch("transaction_id", frozenset({"parcel_missing"})),

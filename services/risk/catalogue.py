@@ -72,6 +72,23 @@ SHOPS: dict[str, Feature] = {
     "ring_orders": Feature(pl.Int64, "count", "30 days", "Orders of the shop by members of its rings"),
     "ring_share": Feature(pl.Float64, "share", "30 days", "Those among all orders of the shop"),
 }
+REPUTATIONS: dict[str, Feature] = {
+    "reviews": Feature(pl.Int64, "count", "30 days", "Reviews of the shop"),
+    "reviewers": Feature(pl.Int64, "count", "30 days", "Different reviewers of the shop"),
+    "five_star_share": Feature(pl.Float64, "share", "30 days", "Reviews with five stars"),
+    "praise_improbability": Feature(
+        pl.Float64, "powers of ten", "30 days", "How improbable so many five stars are at the platform's usual share"
+    ),
+    "burst_reviews": Feature(pl.Int64, "count", "6 days", "Reviews around the most crowded one, three days either way"),
+    "burst_improbability": Feature(
+        pl.Float64, "powers of ten", "6 days", "How improbable that crowd is at the shop's own pace"
+    ),
+    "copied_share": Feature(
+        pl.Float64, "share", "30 days", "Reviews whose text stands here three times, and seldom elsewhere"
+    ),
+    "companions": Feature(pl.Int64, "count", "30 days", "Reviews by people who keep reviewing the same shops together"),
+    "companion_share": Feature(pl.Float64, "share", "30 days", "Those among all reviews of the shop"),
+}
 PARCELS: dict[str, Feature] = {
     "unshipped_h": Feature(pl.Float64, "hours", "now", "Since it was paid, no parcel known and not cancelled"),
 }
@@ -90,6 +107,7 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "reviews": REVIEWS,
     "operators": OPERATORS,
     "shops": SHOPS,
+    "reputations": REPUTATIONS,
     "parcels": PARCELS,
     "incidents": INCIDENTS,
 }

@@ -140,17 +140,26 @@ class DayFeatures(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class SalesBatch(Base):
-    """The orders of one micro-batch, as Arrow IPC: who bought at whose shop, when and from where."""
-
-    __tablename__ = "sales"
-    __table_args__ = (Index("ix_sales_last_placed_at", "last_placed_at"),)
+class _Batch:
+    """Rows of one micro-batch as Arrow IPC, with their number and the span of their times."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    first_placed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    last_placed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    orders: Mapped[int]
+    first_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    last_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    rows: Mapped[int]
     content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SalesBatch(_Batch, Base):
+    """Orders: who bought at whose shop, when and from where."""
+
+    __tablename__ = "sales"
+
+
+class OpinionsBatch(_Batch, Base):
+    """Reviews: who reviewed whose goods, how and when."""
+
+    __tablename__ = "opinions"
 
 
 class Ring(Base):

@@ -8,16 +8,17 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import polars as pl
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, feature_log, known_rings, sales, standings
+from services.risk import alerts, feature_log, known_rings, opinions, sales, standings
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
+from services.risk.opinions import Reputation
 from services.risk.shops import SALES, Judged, Shop, judge
 from shared.clock import utc_now
 from shared.database import CONNECTION_ERRORS, Sessions, driver, transaction
@@ -31,7 +32,7 @@ _QUIET_SECONDS, _LONGEST_SECONDS = 3.0, 60.0
 _POLL_SECONDS = 1.0
 
 _SOME_ORDERS = pl.DataFrame(
-    [(bytes(16), "order", datetime(2016, 1, 1, tzinfo=UTC), buyer, "device", "address") for buyer in "ab"],
+    [(bytes(16), "order", buyer, "device", "address", datetime(2016, 1, 1, tzinfo=UTC)) for buyer in "ab"],
     schema=SALES,
     orient="row",
 )
@@ -61,11 +62,12 @@ _ALONE = "SELECT pg_advisory_xact_lock(hashtext('risk.patrol'))"
 
 
 class Beat(NamedTuple):
-    """One platform's part in a round: until when it has orders, and what they say."""
+    """One platform's part in a round: until when it has orders, what they say, and what its reviews say."""
 
     platform_id: str
     until: datetime
     judged: Judged
+    reputations: list[Reputation]
 
 
 async def patrol(sessions: Sessions, stop: asyncio.Event) -> None:
@@ -95,21 +97,26 @@ async def go_round(sessions: Sessions) -> None:
     started = time.monotonic()
     async with transaction(sessions) as session:
         applied = await (await driver(session)).fetchval(_APPLIED)
-        window = await sales.window(session, days=WINDOW_DAYS)
-    beats = await asyncio.to_thread(_beats, window.orders) if window is not None else []
+        until = await sales.LEDGER.newest(session)
+        bought, reviewed = [
+            await ledger.window(session, until=until or utc_now(), days=WINDOW_DAYS)
+            for ledger in (sales.LEDGER, opinions.LEDGER)
+        ]
+    beats = await asyncio.to_thread(_beats, bought, reviewed)
     async with transaction(sessions) as session:
         connection = await driver(session)
         await connection.execute(_ALONE)
         for beat in beats:
             await _shops(session, beat)
+            await _reputations(session, beat)
             await _parcels(session, beat)
-        if window is not None:
-            await standings.assess(session, at=window.until)
+        if until is not None:
+            await standings.assess(session, at=until)
             await feature_log.forget_before(session, utc_now())
-            await sales.forget_before(session, window.until - timedelta(days=_KEPT_DAYS))
-        orders = window.orders.height if window is not None else 0
+            for ledger in (sales.LEDGER, opinions.LEDGER):
+                await ledger.forget_before(session, until - timedelta(days=_KEPT_DAYS))
+        orders, seconds = bought.height, time.monotonic() - started
         shops, rings = (sum(len(beat.judged[part]) for beat in beats) for part in (0, 1))
-        seconds = time.monotonic() - started
         await connection.execute(_FINISH, applied, orders, shops, rings, seconds, utc_now())
     log.info("patrolled", orders=orders, shops=shops, rings=rings, seconds=round(seconds, 2))
 
@@ -120,28 +127,57 @@ async def unpatrolled(session: AsyncSession) -> int:
     return int(await connection.fetchval(_APPLIED)) - int(await connection.fetchval(_LAST))
 
 
-def _beats(frame: pl.DataFrame) -> list[Beat]:
+def _beats(bought: pl.DataFrame, reviewed: pl.DataFrame) -> list[Beat]:
     beats = []
-    for platform, part in sorted(frame.partition_by("platform_id", as_dict=True, include_key=False).items()):
+    opinions_of = reviewed.partition_by("platform_id", as_dict=True, include_key=False)
+    for platform, part in sorted(bought.partition_by("platform_id", as_dict=True, include_key=False).items()):
         until = part["placed_at"].max()
         assert isinstance(until, datetime), "there is an order of each platform"
-        beats.append(Beat(str(platform[0]), until, judge(part)))
+        own = opinions.judge(opinions_of[platform]) if platform in opinions_of else []
+        beats.append(Beat(str(platform[0]), until, judge(part), own))
     return beats
 
 
 async def _shops(session: AsyncSession, beat: Beat) -> None:
     """Raise what rules find of shops, and withdraw what the same window no longer shows."""
     ids = await known_rings.store(session, beat.platform_id, beat.judged.rings, at=beat.until)
-    found = await decide(session, "shops", [shop.features for shop in beat.judged.shops])
+    subjects = [_subject(beat.platform_id, shop, ids) for shop in beat.judged.shops]
+    await _decided(
+        session, beat, "shops", [(s, shop.features) for s, shop in zip(subjects, beat.judged.shops, strict=True)]
+    )
+
+
+async def _reputations(session: AsyncSession, beat: Beat) -> None:
+    """Raise what rules find of shops by their reviews, and withdraw what the same window no longer shows."""
+    rows = [
+        (
+            Subject(
+                beat.platform_id,
+                one.account_id,
+                None,
+                None,
+                datetime.fromtimestamp(one.first, UTC),
+                "",
+                [f"review:{ref}" for ref in one.evidence],
+            ),
+            one.features,
+        )
+        for one in beat.reputations
+    ]
+    await _decided(session, beat, "reputations", rows)
+
+
+async def _decided(
+    session: AsyncSession, beat: Beat, stream: str, rows: Sequence[tuple[Subject, dict[str, Any]]]
+) -> None:
     raised = []
-    for shop, hits in zip(beat.judged.shops, found, strict=True):
-        subject = _subject(beat.platform_id, shop, ids)
+    for (subject, _), hits in zip(rows, await decide(session, stream, [row for _, row in rows]), strict=True):
         raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
     await alerts.raise_alerts(session, raised)
     start = beat.until - timedelta(days=WINDOW_DAYS)
-    rows = await (await driver(session)).fetch(_OPEN, "shops", beat.platform_id, start)
-    judged, holds = {shop.account_id for shop in beat.judged.shops}, {one.id for one in raised}
-    over = [row["id"] for row in rows if row["account_id"] in judged and row["id"] not in holds]
+    standing = await (await driver(session)).fetch(_OPEN, stream, beat.platform_id, start)
+    judged, holds = {subject.account_id for subject, _ in rows}, {one.id for one in raised}
+    over = [row["id"] for row in standing if row["account_id"] in judged and row["id"] not in holds]
     await alerts.withdraw(session, over, at=beat.until)
 
 

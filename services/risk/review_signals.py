@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts
+from services.risk import alerts, opinions
 from services.risk.alerts import Raised, Subject
 from services.risk.day_store import Days
 from services.risk.decisions import decide
@@ -32,6 +32,7 @@ async def watch(session: AsyncSession, events: Sequence[ReviewRecorded], kept: D
         )
     found = await decide(session, "reviews", rows, [account for _, (account, _) in known])
     await kept.store(session, days)
+    await opinions.record(session, [event for event, _ in known])
     raised = []
     for (event, (account, day_of)), hits in zip(known, found, strict=True):
         for hit in hits:

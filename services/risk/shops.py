@@ -16,10 +16,10 @@ from services.risk.rings import Orders, Ring, pair_up
 SALES: dict[str, pl.DataType | type[pl.DataType]] = {
     "account_id": pl.Binary,
     "order_ref": pl.String,
-    "placed_at": pl.Datetime("us", "UTC"),
     "buyer_ref": pl.String,
     "device_ref": pl.String,
     "address_ref": pl.String,
+    "placed_at": pl.Datetime("us", "UTC"),
 }
 _MOST_EVIDENCE = 20
 

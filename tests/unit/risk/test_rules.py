@@ -119,6 +119,15 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "order_surge": ({"orders_hour": 150}, {"orders_hour": 149}),
     "review_flood": ({"reviews_day": 80}, {"reviews_day": 79}),
     "few_buyers": ({"orders": 25, "buyers": 3}, {"orders": 25, "buyers": 4}),
+    "review_companions": (
+        {"companions": 4, "companion_share": 0.2},
+        {"companions": 4, "companion_share": 0.19},
+    ),
+    "review_crowd": (
+        {"burst_improbability": 8.0, "five_star_share": 0.8, "burst_reviews": 10},
+        {"burst_improbability": 80.0, "five_star_share": 0.79, "burst_reviews": 10},
+    ),
+    "review_copies": ({"copied_share": 0.3, "reviews": 8}, {"copied_share": 0.3, "reviews": 7}),
     "light_parcel": ({"weight_g": 19, "goods_minor": 3_000}, {"weight_g": 19, "goods_minor": 2_999}),
     "instant_delivery": ({"delivery_h": 0.9}, {"delivery_h": 1.0}),
     "buyer_repeats_day": ({"buyer_orders_day": 5}, {"buyer_orders_day": 4}),

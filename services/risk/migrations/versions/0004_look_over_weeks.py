@@ -1,4 +1,4 @@
-"""Keep orders for weeks, with the rings among them, and since when a paid order waits for its parcel."""
+"""Keep orders and reviews for weeks, rings among buyers, and since when a paid order waits for its parcel."""
 
 import csv
 from pathlib import Path
@@ -15,7 +15,7 @@ branch_labels = None
 depends_on = None
 
 _SEED = Path(__file__).parents[2] / "rules.csv"
-_TABLES = ("sales", "rings", "patrol_rounds")
+_TABLES = ("sales", "opinions", "rings", "patrol_rounds")
 
 
 def upgrade() -> None:
@@ -26,7 +26,8 @@ def upgrade() -> None:
     op.execute("ALTER TABLE alerts ADD COLUMN IF NOT EXISTS evidence text[] NOT NULL DEFAULT '{}'")
     tables = [models.metadata.tables[name] for name in _TABLES]
     models.metadata.create_all(op.get_bind(), tables=tables)
-    op.execute("ALTER TABLE sales ALTER COLUMN content SET STORAGE EXTERNAL")
+    for table in ("sales", "opinions"):
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN content SET STORAGE EXTERNAL")
     protect_by_platform("rings")
     rules = models.metadata.tables["rules"]
     with _SEED.open(newline="", encoding="utf-8") as file:
