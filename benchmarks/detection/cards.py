@@ -31,7 +31,8 @@ def measure(directory: Path) -> list[Result]:
         return [missing(f"{name}.{figure}", figure, absent(directory)) for name, figure in tracks]
     table = pl.read_parquet(path).filter(pl.col("day") <= LAST_DAY).sort("ts_seconds", "tx_id")
     since = table.filter(pl.col("day") < FIRST_DAY).height
-    frame = spending.read(table.cast(pl.String), {})[0]
+    # The day and the scenario tell of the label.
+    frame = spending.read(table.drop("is_fraud", "scenario", "day").cast(pl.String), {})[0]
     truths = table["is_fraud"].cast(pl.Float64).to_numpy()[since:]
     known = table["is_fraud"].cast(pl.Boolean).to_list()
     unknown: Outcomes = [None] * table.height
