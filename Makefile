@@ -33,9 +33,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: $(STAMP) ## write requirements.lock anew from requirements.in and pyproject.toml
+lock: $(STAMP) ## write both lock files anew from requirements.in and pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade requirements.in --group dev --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade --group peers --constraints requirements.lock --output-file requirements-peers.lock
 
 run: $(STAMP) ## stack, simulator and summary (DATA= KEEP=1 EXIT=1 EVENTS= SEED= KAFKA_BOOTSTRAP= DATABASE_URL=)
 	@$(BIN)/crosswatch run $(RUN_OPTIONS)
@@ -76,8 +78,11 @@ chaos: $(STAMP) ## the kill loop (KILLS=<n>)
 	$(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED)) \
 		$(if $(EVENTS),--events $(EVENTS)) $(PORTS)
 
-detect: $(STAMP) ## the detection tracks on real data, into docs/detection.md (DATA=<directory>)
-	$(BIN)/python -m benchmarks.detection --data $(or $(DATA),data)
+detect: $(STAMP) ## the detection tracks on real data, into docs/detection.md (DATA=<directory> PEERS=1)
+	$(if $(call on,$(PEERS)),@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-peers.lock)
+	@# Threads that wait leave the core to whoever else is there.
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.detection --data $(or $(DATA),data)
 
 docs: $(STAMP) ## generate the documents that are made from code
 	$(BIN)/python -m deploy.documents

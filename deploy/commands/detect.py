@@ -141,12 +141,14 @@ def _transactions(task: Task) -> Found:
         _outcomes(raw, task.label, required=True)
     earlier = raw.clear() if task.train is None else _table(task.train)
     both = pl.concat([earlier, raw], how="diagonal")
-    frame, problems = spending.read(both, task.names)
+    frame, problems = spending.read(both.drop(task.label, strict=False), task.names)
     outcomes = _outcomes(both, task.label, required=bool(task.label))
     ranked = spending.rank(frame, outcomes, task.delay, since=earlier.height)
     refs = frame["transaction_ref"][earlier.height :]
     own = [problem._replace(row=problem.row - earlier.height) for problem in problems if problem.row >= earlier.height]
-    return Found(zip(refs, ranked, strict=True), own, "by outcomes known then" if task.label else "no labels")
+    further = "".join(f", with {name}" for name in frame.columns if name not in spending.COLUMNS)
+    how = f"by outcomes known then{further}" if task.label else "no labels"
+    return Found(zip(refs, ranked, strict=True), own, how)
 
 
 def _transfers(task: Task) -> Found:

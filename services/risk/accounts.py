@@ -29,8 +29,8 @@ def read(raw: pl.DataFrame, names: Mapping[str, str]) -> tuple[pl.DataFrame, lis
     return tables.read(raw, COLUMNS, names, _FAULTS)
 
 
-def rank(transfers: pl.DataFrame) -> dict[str, Ranked]:
-    """Score every account by all its transfers, those it makes and those it gets.
+def describe(transfers: pl.DataFrame) -> pl.DataFrame:
+    """Return a row an account, in the order of their names: unusual, repeated, transfers, of those it makes and gets.
 
     A transfer is as unusual as its amount is far from the median of its payer's amounts, in units of their median
     deviation, 0 to 1. Nothing is learned from labels; times are not needed.
@@ -45,9 +45,14 @@ def rank(transfers: pl.DataFrame) -> dict[str, Ranked]:
         repeated=(pl.len().over("source", "target") > 1).cast(pl.Float64),
     )
     ends = pl.concat(judged.select(pl.col(end).alias("account"), "unusual", "repeated") for end in ("source", "target"))
-    signals = (
+    return (
         ends.group_by("account", maintain_order=True)
         .agg(pl.sum("unusual"), pl.sum("repeated"), pl.len().cast(pl.Float64).alias("transfers"))
         .sort("account")
     )
+
+
+def rank(transfers: pl.DataFrame) -> dict[str, Ranked]:
+    """Score every account by how seldom its signals are so high together."""
+    signals = describe(transfers)
     return dict(zip(signals["account"], combine(signals, _SAID), strict=True))

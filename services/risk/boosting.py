@@ -48,7 +48,9 @@ def train(
     The same data and parameters give the same model. Raises Unavailable where LightGBM cannot be loaded.
     """
     lightgbm = load()
-    data = lightgbm.Dataset(matrix, answers, feature_name=list(features), categorical_feature=list(categories))
+    # By place: a column of a file may have a name that LightGBM refuses.
+    places = [place for place, feature in enumerate(features) if feature in categories]
+    data = lightgbm.Dataset(matrix, answers, categorical_feature=places)
     return lightgbm.train({**_ALWAYS, **parameters}, data, rounds)
 
 
@@ -69,12 +71,16 @@ def ranked(features: Sequence[str], row: Floats, contributions: Floats, words: W
     return Ranked(float(1 / (1 + np.exp(-contributions.sum()))), reasons(features, row, contributions, words))
 
 
-def ranked_by(model: Any, features: Sequence[str], rows: Floats, explained: float) -> list[Ranked]:
+def ranked_by(
+    model: Any, features: Sequence[str], rows: Floats, explained: float, words: Words = NO_WORDS
+) -> list[Ranked]:
     """Return the scores of rows by a model, with reasons for the first: the share `explained`, or some hundreds."""
     scores = model.predict(rows)
     first = np.argsort(-scores)[: max(_ALWAYS_EXPLAINED, int(len(rows) * explained))]
     contributions = model.predict(rows[first], pred_contrib=True)
-    why = {row: reasons(features, rows[row], own) for row, own in zip(first.tolist(), contributions, strict=True)}
+    why = {
+        row: reasons(features, rows[row], own, words) for row, own in zip(first.tolist(), contributions, strict=True)
+    }
     return [Ranked(float(score), why.get(row, [])) for row, score in enumerate(scores)]
 
 

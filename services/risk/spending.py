@@ -12,8 +12,8 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
-from services.risk import boosting, tables
-from services.risk.boosting import Floats, Ranked
+from services.risk import boosting, categories, tables
+from services.risk.boosting import Floats, Ranked, Words
 from services.risk.declarations import Outcomes
 from services.risk.tables import MOMENT, Column, Fault, Problem
 
@@ -70,11 +70,21 @@ class Ordered(NamedTuple):
     amount: Floats
 
 
+class Described(NamedTuple):
+    """Features of transactions, (transactions, features), which of them are categories and what their codes say."""
+
+    matrix: Floats
+    features: list[str]
+    categories: list[str]
+    words: Words
+
+
 def read(raw: pl.DataFrame, names: Mapping[str, str]) -> tuple[pl.DataFrame, list[Problem]]:
-    """Return transactions as `tables.read()` reads them."""
+    """Return transactions as `tables.read()` reads them, and beside them the further columns as categories."""
     frame, problems = tables.read(raw, COLUMNS, names, _FAULTS)
     number = pl.int_range(1, pl.len() + 1).cast(pl.String)
-    return frame.with_columns(pl.col("transaction_ref").fill_null(number)), problems
+    named = frame.with_columns(pl.col("transaction_ref").fill_null(number))
+    return named.hstack(categories.further(raw, COLUMNS, names)), problems
 
 
 def in_order(frame: pl.DataFrame) -> Ordered:
@@ -96,13 +106,32 @@ def describe(ordered: Ordered, outcomes: npt.NDArray[np.int8], delay: timedelta)
     `outcomes` is 1 for fraud, 0 for none, -1 where it is not known; it counts from `delay` after its transaction.
     """
     amount, time = ordered.amount, ordered.time
-    seconds = max(delay.total_seconds(), 1.0)
+    seconds = _seconds(delay)
     parts = [_habits(ordered.source, time, amount), np.column_stack([time % _DAY / 3600, time // _DAY % 7])]
     parts += [_found(end, time, outcomes, seconds) for end in (ordered.target, ordered.source)]
     everything = np.zeros_like(outcomes)
     # The same counting, of all there was a moment ago: how much is going on.
     parts += [_found(end, time, everything, 1.0)[:, : 2 * len(_DECAYS) : 2] for end in (ordered.target, ordered.source)]
     return np.hstack(parts)
+
+
+def _with_categories(
+    frame: pl.DataFrame, ordered: Ordered, outcomes: npt.NDArray[np.int8], delay: timedelta
+) -> Described:
+    """Return FEATURES and, of each further column, what it says and what was found of the same before."""
+    parts, features = [describe(ordered, outcomes, delay)], list(FEATURES)
+    # Without outcomes nothing is learned of them.
+    further = frame.drop(COLUMNS)[ordered.rows] if (outcomes >= 0).any() else pl.DataFrame()
+    own = further.rename({name: f"column {name}" for name in further.columns})
+    for name in own.columns:
+        codes = categories.codes(own[name])
+        parts += [categories.bounded(codes)[:, None], _found(codes, ordered.time, outcomes, _seconds(delay))]
+        features += [name, *(f"{name}_{what}" for what in (*_FOUND, "days_since_fraud"))]
+    return Described(np.hstack(parts), features, own.columns, categories.words(own))
+
+
+def _seconds(delay: timedelta) -> float:
+    return max(delay.total_seconds(), 1.0)
 
 
 @njit(cache=False)
@@ -169,7 +198,7 @@ def rank(frame: pl.DataFrame, outcomes: Outcomes, delay: timedelta, *, since: in
     """
     ordered = in_order(frame)
     known = np.array([-1 if outcomes[row] is None else int(bool(outcomes[row])) for row in ordered.rows], dtype=np.int8)
-    described = describe(ordered, known, delay)
+    described = _with_categories(frame, ordered, known, delay)
     ranked = [Ranked(0.0, ["could not be read"])] * frame.height
     wanted = np.flatnonzero(ordered.rows >= since)
     if len(wanted):
@@ -187,17 +216,19 @@ def rank(frame: pl.DataFrame, outcomes: Outcomes, delay: timedelta, *, since: in
 
 
 def _block(
-    ordered: Ordered, described: Floats, known: npt.NDArray[np.int8], rows: Ints, *, until: float, seed: int
+    ordered: Ordered, described: Described, known: npt.NDArray[np.int8], rows: Ints, *, until: float, seed: int
 ) -> list[Ranked]:
     """Score a week by what was known when it began: outcomes of transactions before `until`."""
     learned = np.flatnonzero((ordered.time < until) & (ordered.time >= until - LEARNED_FROM) & (known >= 0))
     if known[learned].sum() < _FEWEST_FRAUDS:
         before = np.flatnonzero(ordered.time < ordered.time[rows[0]])
-        return _by_habits(described[rows], described[before if len(before) >= len(rows) else rows])
+        past = before if len(before) >= len(rows) else rows
+        return _by_habits(described.matrix[rows], described.matrix[past])
     answers = known[learned].astype(np.float64)
+    matrix, features, kinds, words = described
     parameters = {**PARAMETERS, "seed": seed}
-    model = boosting.train(described[learned], answers, FEATURES, rounds=ROUNDS, parameters=parameters)
-    return boosting.ranked_by(model, FEATURES, described[rows], _EXPLAINED)
+    model = boosting.train(matrix[learned], answers, features, rounds=ROUNDS, categories=kinds, parameters=parameters)
+    return boosting.ranked_by(model, features, matrix[rows], _EXPLAINED, words)
 
 
 def _by_habits(described: Floats, past: Floats) -> list[Ranked]:

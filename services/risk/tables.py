@@ -49,15 +49,15 @@ def read(
     strangers = sorted(set(names) - set(columns))
     if strangers:
         raise Invalid(f"--columns {strangers[0]}=…: there is {', '.join(columns)}")
-    found = {ours: _header(raw, ours, column, names) for ours, column in columns.items()}
-    missing = [ours for ours, column in columns.items() if column.required and found[ours] is None]
+    headers = found(raw, columns, names)
+    missing = [ours for ours, column in columns.items() if column.required and headers[ours] is None]
     if missing:
         raise Invalid(f"no column for {', '.join(missing)}; name it: --columns {missing[0]}=…")
     texts = raw.select(
         pl.col(theirs).str.strip_chars().replace("", None).alias(ours)
-        for ours, theirs in found.items()
+        for ours, theirs in headers.items()
         if theirs is not None
-    ).with_columns(pl.lit(None, pl.String).alias(ours) for ours, theirs in found.items() if theirs is None)
+    ).with_columns(pl.lit(None, pl.String).alias(ours) for ours, theirs in headers.items() if theirs is None)
     table = texts.select(_read_as(name, column) for name, column in columns.items())
     wrong = {name: texts[name].is_not_null() & table[name].is_null() for name in columns}
     for name, fault in faults.items():
@@ -72,6 +72,11 @@ def read(
         pl.when(~rows).then(pl.col(name)).alias(name) for name, rows in wrong.items() if rows.any()
     )
     return cleaned, sorted(problems)
+
+
+def found(raw: pl.DataFrame, columns: Mapping[str, Column], names: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the header of each of our columns in a file, None where it is not there. Raises Invalid."""
+    return {ours: _header(raw, ours, column, names) for ours, column in columns.items()}
 
 
 def _read_as(name: str, column: Column) -> pl.Expr:

@@ -209,6 +209,20 @@ class TestDetectOthers:
         assert float(y["score"]) > float(x["score"])
         assert y["reasons"].startswith("amount=99, 9")
 
+    def test_uses_further_columns_of_transactions_but_never_the_outcome(self, cli: CliRunner, tmp_path: Path) -> None:
+        rows = [f"{n},{n * 900},a{n % 9},t{n % 5},10,{'xyz'[n % 3]},{int(n % 3 == 2)},EUR" for n in range(4000)]
+        (tmp_path / "in.csv").write_text("id,time,source,target,amount,kind,bad,currency\n" + "\n".join(rows))
+
+        result = cli.invoke(app, [*command(tmp_path, "transactions"), "--label", "bad"])
+
+        assert result.exit_code == 0, result.output
+        assert "4,000 scored (by outcomes known then, with kind)" in " ".join(result.output.split())
+        with (tmp_path / "out.csv").open(newline="") as file:
+            late = [row for row in csv.DictReader(file) if int(row["id"]) > 3000]
+        first = sorted(late, key=lambda row: -float(row["score"]))[:300]
+        assert all(int(row["id"]) % 3 == 2 for row in first)
+        assert "column kind" in first[0]["reasons"]
+
     @pytest.mark.parametrize(
         ("kind", "options", "said"),
         [

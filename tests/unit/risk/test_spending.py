@@ -18,9 +18,9 @@ WEEK = timedelta(days=7)
 Row = tuple[float, str, str, float]
 
 
-def table(rows: list[Row]) -> pl.DataFrame:
+def table(rows: list[Row], **further: list[str]) -> pl.DataFrame:
     columns = {name: [str(row[i]) for row in rows] for i, name in enumerate(("time", "source", "target", "amount"))}
-    frame, problems = read(pl.DataFrame(columns), {})
+    frame, problems = read(pl.DataFrame({**columns, **further}), {})
     assert problems == []
     return frame
 
@@ -96,6 +96,27 @@ class TestRank:
         assert sum(frauds[row] for row in first) / 50 > 3 * sum(frauds[row] for row in late) / len(late)
         assert len(ranked[first[0]].reasons) == 3
 
+    def test_learns_from_further_columns_and_says_what_they_say(self) -> None:
+        _need_lightgbm()
+        rows, _ = market(6, 70)
+        kinds = [Random(n).choice(["grocer", "petrol", 'cards, "gift"']) for n in range(len(rows))]
+        frauds = [kind.startswith("cards") and n % 3 == 0 for n, kind in enumerate(kinds)]
+
+        with_kinds = rank(table(rows, kind=kinds), frauds, WEEK)
+        without = rank(table(rows), frauds, WEEK)
+
+        late = range(5_600, 7_000)
+        first, others = (sorted(late, key=lambda row: -ranked[row].score)[:400] for ranked in (with_kinds, without))
+        assert sum(kinds[row].startswith("cards") for row in first) > 390
+        assert sum(kinds[row].startswith("cards") for row in others) < 250
+        assert 'column kind=cards, "gift" (+' in " ".join(with_kinds[first[0]].reasons)
+
+    def test_looks_at_no_further_column_without_outcomes(self) -> None:
+        rows, _ = market(7, 10)
+        nothing: Outcomes = [None] * len(rows)
+
+        assert rank(table(rows, kind=["a", "b"] * 500), nothing, WEEK) == rank(table(rows), nothing, WEEK)
+
     def test_no_score_depends_on_an_outcome_that_is_not_known_yet(self) -> None:
         _need_lightgbm()
         rows, frauds = market(3, 35)
@@ -104,8 +125,9 @@ class TestRank:
             fraud if row[0] < until - 7 * DAY else not fraud for row, fraud in zip(rows, frauds, strict=True)
         ]
 
-        scores = [one.score for one in rank(table(rows), frauds, WEEK)]
-        changed = [one.score for one in rank(table(rows), others, WEEK)]
+        kinds = [f"kind{n % 7}" for n in range(len(rows))]
+        scores = [one.score for one in rank(table(rows, kind=kinds), frauds, WEEK)]
+        changed = [one.score for one in rank(table(rows, kind=kinds), others, WEEK)]
 
         early = [row[0] < until for row in rows]
         assert list(compress(scores, early)) == list(compress(changed, early))

@@ -1,0 +1,1 @@
+"""The detectors on real data beside their peers."""
