@@ -16,7 +16,7 @@ from polars.exceptions import PolarsError
 
 from deploy.commands import screen
 from deploy.commands.refusals import or_end
-from services.risk import accounts, declarations, orders, raters, reviews, spending
+from services.risk import accounts, categories, declarations, orders, raters, reviews, spending
 from services.risk.boosting import Ranked
 from services.risk.tables import Problem
 from services.risk.triage import Triage
@@ -143,10 +143,13 @@ def _transactions(task: Task) -> Found:
     both = pl.concat([earlier, raw], how="diagonal")
     frame, problems = spending.read(both.drop(task.label, strict=False), task.names)
     outcomes = _outcomes(both, task.label, required=bool(task.label))
+    told = categories.telling(frame.drop(spending.COLUMNS), outcomes)
+    frame = frame.drop(told)
     ranked = spending.rank(frame, outcomes, task.delay, since=earlier.height)
     refs = frame["transaction_ref"][earlier.height :]
     own = [problem._replace(row=problem.row - earlier.height) for problem in problems if problem.row >= earlier.height]
     further = "".join(f", with {name}" for name in frame.columns if name not in spending.COLUMNS)
+    further += "".join(f", without {name}, which tells the outcome" for name in told)
     how = f"by outcomes known then{further}" if task.label else "no labels"
     return Found(zip(refs, ranked, strict=True), own, how)
 

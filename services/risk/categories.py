@@ -1,6 +1,6 @@
 """Further columns of a file of transactions, as categories."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from services.risk.tables import Column
 _MOST = 200
 # A column with so many texts for each of its rows names its rows.
 _NAMES_ITS_ROWS = 0.9
+# A column of so few texts that is wrong about the outcome as seldom as that, where there are enough outcomes, tells it.
+_FEW_TEXTS, _ENOUGH_BAD, _HARDLY = 50, 20, 0.02
 
 
 def further(raw: pl.DataFrame, columns: Mapping[str, Column], names: Mapping[str, str]) -> pl.DataFrame:
@@ -26,6 +28,23 @@ def further(raw: pl.DataFrame, columns: Mapping[str, Column], names: Mapping[str
         if name not in columns and 1 < others[name].n_unique() <= max(2, _NAMES_ITS_ROWS * raw.height)
     ]
     return others.select(pl.col(name).str.strip_chars().replace("", None) for name in kept)
+
+
+def telling(categories: pl.DataFrame, outcomes: Sequence[bool | None]) -> list[str]:
+    """Return the columns with few texts that say by themselves what the outcome is: details of it, and no features.
+
+    Such a column is not known when a transaction is scored, whatever the file says: kinds of fraud beside a label are
+    the usual one.
+    """
+    known = categories.with_columns(outcome=pl.Series(outcomes, dtype=pl.Boolean)).drop_nulls("outcome")
+    return [name for name in categories.columns if _tells(known.select(pl.col(name).alias("text"), "outcome"))]
+
+
+def _tells(known: pl.DataFrame) -> bool:
+    by_text = known.group_by("text").agg(pl.len().alias("rows"), pl.sum("outcome").alias("bad"))
+    bad = int(by_text["bad"].sum())
+    wrong = by_text.select(pl.min_horizontal("bad", pl.col("rows") - pl.col("bad"))).to_series().sum()
+    return by_text.height <= _FEW_TEXTS and bad >= _ENOUGH_BAD and bool(wrong <= _HARDLY * bad)
 
 
 def codes(texts: pl.Series) -> npt.NDArray[np.int64]:

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from services.risk.categories import bounded, codes, further, words
+from services.risk.categories import bounded, codes, further, telling, words
 from services.risk.tables import Column
 
 COLUMNS = {"amount": Column(pl.Float64, ("value",), "How much")}
@@ -44,3 +44,21 @@ class TestCodes:
         assert of_each[:200] == texts[:200].to_list()
         assert set(of_each[200:500]) == {"another"}
         assert of_each[500] == "unknown"
+
+
+class TestTelling:
+    def test_names_a_column_that_is_a_detail_of_the_outcome(self) -> None:
+        outcomes = [n % 10 == 0 for n in range(1_000)]
+        kinds = [str(1 + n % 3) if bad else "0" for n, bad in enumerate(outcomes)]
+        useful = ["abroad" if bad and n % 20 else "home" for n, bad in enumerate(outcomes)]
+
+        told = telling(pl.DataFrame({"kind": kinds, "place": useful}), outcomes)
+
+        assert told == ["kind"]
+
+    def test_leaves_columns_of_many_texts_and_of_few_outcomes_alone(self) -> None:
+        outcomes = [n % 10 == 0 for n in range(1_000)]
+        devices = [f"device {n // 2}" for n in range(1_000)]
+
+        assert telling(pl.DataFrame({"device": devices}), outcomes) == []
+        assert telling(pl.DataFrame({"kind": ["1", "0", "0"]}), [True, False, None]) == []
