@@ -34,6 +34,14 @@ TRANSACTIONS: dict[str, Feature] = {
     "buyer_orders_day": Feature(pl.Int64, "count", "day", "Orders of this buyer at this operator"),
     "device_buyers_day": Feature(pl.Int64, "count", "day", "Buyers at this operator on this device"),
     "address_buyers_day": Feature(pl.Int64, "count", "day", "Buyers at this operator with this address"),
+    "stated_minor": Feature(pl.Int64, "minor units", "now", "Goods and freight of this operator as last stated"),
+    "settled_minor": Feature(
+        pl.Int64, "minor units", "since paid", "The same when order and payment were first known; null before that"
+    ),
+    "settled_currency": Feature(pl.String, "ISO 4217", "since paid", "Currency of that; null before that"),
+    "paid_shift_minor": Feature(
+        pl.Int64, "minor units", "since paid", "By how much payments changed while no further one came"
+    ),
 }
 REVIEWS: dict[str, Feature] = {
     "rating": Feature(pl.Int64, "stars", "now", "Rating, 1 to 5"),

@@ -106,6 +106,11 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"ring_improbability": 99.0, "ring_share": 0.19},
     ),
     "parcel_missing": ({"unshipped_h": 168.0}, {"unshipped_h": 167.9}),
+    "amount_restated": (
+        {"settled_minor": 5, "stated_minor": 4, "settled_currency": "CNY", "currency": "CNY"},
+        {"settled_minor": None, "stated_minor": 4, "settled_currency": None, "currency": "CNY"},
+    ),
+    "payment_restated": ({"paid_shift_minor": -1}, {"paid_shift_minor": 0}),
     "light_parcel": ({"weight_g": 19, "goods_minor": 3_000}, {"weight_g": 19, "goods_minor": 2_999}),
     "instant_delivery": ({"delivery_h": 0.9}, {"delivery_h": 1.0}),
     "buyer_repeats_day": ({"buyer_orders_day": 5}, {"buyer_orders_day": 4}),

@@ -1,0 +1,32 @@
+"""What is kept beside the patrol, every few seconds: chains are linked."""
+
+import asyncio
+
+import structlog
+
+from services.risk import chains
+from shared.clock import utc_now, wait
+from shared.database import CONNECTION_ERRORS, Sessions, transaction
+
+log = structlog.get_logger(__name__)
+
+_POLL_SECONDS = 2.0
+
+
+async def keep_books(sessions: Sessions, stop: asyncio.Event) -> None:
+    """Link what was stated, until told to stop."""
+    while not stop.is_set():
+        try:
+            await update_books(sessions)
+        except CONNECTION_ERRORS as error:
+            log.info("bookkeeping_waits", error=repr(error))
+        await wait(stop, _POLL_SECONDS)
+
+
+async def update_books(sessions: Sessions) -> None:
+    """Link all that waits, some of it a transaction."""
+    while True:
+        async with transaction(sessions) as session:
+            linked = await chains.link(session, at=utc_now())
+        if linked < chains.MOST_LINKS:
+            return
