@@ -1,10 +1,10 @@
-"""What is kept beside the patrol, every few seconds: chains are linked."""
+"""What is kept beside the patrol, every few seconds: chains are linked, months compared with what was stated."""
 
 import asyncio
 
 import structlog
 
-from services.risk import chains
+from services.risk import chains, totals
 from shared.clock import utc_now, wait
 from shared.database import CONNECTION_ERRORS, Sessions, transaction
 
@@ -14,7 +14,7 @@ _POLL_SECONDS = 2.0
 
 
 async def keep_books(sessions: Sessions, stop: asyncio.Event) -> None:
-    """Link what was stated, until told to stop."""
+    """Link what was stated and compare totals, until told to stop."""
     while not stop.is_set():
         try:
             await update_books(sessions)
@@ -24,9 +24,10 @@ async def keep_books(sessions: Sessions, stop: asyncio.Event) -> None:
 
 
 async def update_books(sessions: Sessions) -> None:
-    """Link all that waits, some of it a transaction."""
-    while True:
+    """Link all that waits, some of it a transaction; then compare the months that changed."""
+    linked = chains.MOST_LINKS
+    while linked == chains.MOST_LINKS:
         async with transaction(sessions) as session:
             linked = await chains.link(session, at=utc_now())
-        if linked < chains.MOST_LINKS:
-            return
+    async with transaction(sessions) as session:
+        await totals.compare(session, at=utc_now())

@@ -83,10 +83,20 @@ SHOPS: dict[str, Feature] = {
 PARCELS: dict[str, Feature] = {
     "unshipped_h": Feature(pl.Float64, "hours", "now", "Since it was paid, no parcel known and not cancelled"),
 }
+TOTALS: dict[str, Feature] = {
+    "stated_orders": Feature(pl.Int64, "count", "month", "Orders of the month as the platform sums them up"),
+    "known_orders": Feature(pl.Int64, "count", "month", "Orders of the month that the platform sent"),
+    "stated_amount_minor": Feature(pl.Int64, "minor units", "month", "Their amount as the platform sums it up"),
+    "known_amount_minor": Feature(pl.Int64, "minor units", "month", "Amount of those it sent, as last stated"),
+    "only_stated": Feature(pl.Int64, "count", "month", "Orders listed and not sent; null where none are listed"),
+    "only_known": Feature(pl.Int64, "count", "month", "Orders sent and not listed; null where none are listed"),
+    "tolerance_share": Feature(pl.Float64, "share", "month", "What may be missing: the policy value totals.tolerance"),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
     "operators": OPERATORS,
     "shops": SHOPS,
     "parcels": PARCELS,
+    "totals": TOTALS,
 }

@@ -1,11 +1,12 @@
-"""Door 2: transactions, reviews, declarations and what identity found, in micro-batches."""
+"""Door 2: transactions, reviews, declarations, totals and what identity found, in micro-batches."""
 
 from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import assessments, operators, review_signals, triaging
+from services.risk import assessments, operators, review_signals, totals, triaging
 from services.risk.day_store import Days
+from shared.clock import utc_now
 from shared.consumer import Handlers, Received
 from shared.database import kept
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
@@ -21,6 +22,7 @@ from shared.events.listings import (
     TransactionMismatched,
     TransactionRecorded,
 )
+from shared.events.platform import TotalsStated
 
 
 async def on_transactions(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -44,10 +46,16 @@ async def on_declarations(session: AsyncSession, received: Sequence[Received]) -
     await triaging.record(session, received)
 
 
+async def on_totals(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep what platforms say their months come to."""
+    await totals.record(session, received, at=utc_now())
+
+
 HANDLERS: Handlers = {
     DeclarationLodged: on_declarations,
     DeclarationCleared: on_declarations,
     InspectionRecorded: on_declarations,
+    TotalsStated: on_totals,
     TransactionRecorded: on_transactions,
     TransactionMatched: on_transactions,
     TransactionMismatched: on_transactions,

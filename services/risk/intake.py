@@ -1,16 +1,17 @@
-"""What risk takes: declarations and what became of them, and which values cannot be."""
+"""What risk takes: declarations and what became of them, totals of months, and which values cannot be."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import pycountry
 
 from services.risk.money import is_currency
 from shared.clock import utc_now
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
-from shared.events.platform import PlatformEvent
-from shared.identifiers import declaration_id, is_customs
+from shared.events.platform import PlatformEvent, TotalsStated
+from shared.identifiers import declaration_id, derived_id, is_customs
 from shared.ingest import Ingest
 from shared.ingest_faults import Fault
 
@@ -35,6 +36,8 @@ def _declaration(sender: str, event: Any) -> Any:  # as above
 
 def fault(sender: str, event: PlatformEvent) -> Fault | None:
     """Return what is wrong with an event beyond its form."""
+    if type(event) is TotalsStated:
+        return _totals_fault(sender, event)
     if event.platform_id not in (None, sender) and not is_customs(sender):  # type: ignore[attr-defined]
         return Fault("foreign_platform", "only customs states whose declaration it is", "/data/platform_id")
     if type(event) is DeclarationLodged:
@@ -44,6 +47,33 @@ def fault(sender: str, event: PlatformEvent) -> Fault | None:
     if type(event) is InspectionRecorded:
         return _inspection_fault(event)
     return None
+
+
+def _totals_fault(sender: str, event: TotalsStated) -> Fault | None:
+    if is_customs(sender):
+        return Fault("foreign_totals", "only a platform states what its months come to", "/type")
+    if not is_currency(event.currency):
+        return _currency_fault(event.currency)
+    if event.order_refs is not None and (listed := len(set(event.order_refs))) != event.orders:
+        what = f"{listed} different orders are listed, {event.orders} stated"
+        return Fault("contradiction", what, "/data/order_refs")
+    return _month_fault(event.month)
+
+
+def _month_fault(month: str) -> Fault | None:
+    try:
+        start = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        return Fault("invalid_month", f"{month!r} is not a year and a month, as in 2026-03", "/data/month")
+    if start.year < 1990:
+        return Fault("date_out_of_range", "totals are of 1990 or later", "/data/month")
+    if start.year == date.max.year or (start + timedelta(days=31)).replace(day=1) > utc_now().date():
+        return Fault("month_not_over", f"{month} is not over (UTC)", "/data/month")
+    return None
+
+
+def _totals(sender: str, event: TotalsStated) -> UUID:
+    return derived_id("totals", sender, event.month, event.currency)
 
 
 def _goods_fault(event: DeclarationLodged | DeclarationCleared) -> Fault | None:
@@ -99,6 +129,7 @@ INGEST = Ingest(
         DeclarationLodged: _declaration,
         DeclarationCleared: _declaration,
         InspectionRecorded: _declaration,
+        TotalsStated: _totals,
     },
     faults=fault,
 )

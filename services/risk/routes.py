@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.risk import alerts, backtests, chains, declared, questions, rule_life, standings
+from services.risk import alerts, backtests, chains, declared, questions, rule_life, standings, totals
 from services.risk.feature_log import KEPT_DAYS
 from services.risk.models import Rule
 from services.risk.schemas import (
@@ -21,6 +21,7 @@ from services.risk.schemas import (
     InvestigationPage,
     LinkOut,
     ModelOut,
+    MonthOut,
     OperatorOut,
     RetirementIn,
     RingOut,
@@ -184,6 +185,18 @@ async def verify_chain(
         "broken_at": found.broken_at.sequence if found.broken_at else None,
         "why": found.broken_at.why if found.broken_at else None,
     }
+
+
+@router.get("/v1/totals/{platform_id}", response_model=list[MonthOut], responses=problems(401, 403, 422))
+async def list_totals(
+    session: SessionDep,
+    caller: CallerDep,
+    platform_id: Ref,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> object:
+    """List what a platform's months come to: as it states them, and as the orders it sent add up."""
+    require(caller, *_READERS)
+    return await totals.months(session, platform_id, most=limit)
 
 
 @router.get("/v1/models", response_model=list[ModelOut], responses=problems(401, 403))

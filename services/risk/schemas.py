@@ -368,3 +368,15 @@ class VerificationOut(BaseModel):
     checked_to: int
     broken_at: int | None
     why: str | None
+
+
+class MonthOut(BaseModel):
+    """What a month comes to in one currency, as its orders add up and as the platform states it; null where unknown."""
+
+    month: date
+    currency: str
+    known_orders: int | None
+    known_amount_minor: int | None
+    stated_orders: int | None
+    stated_amount_minor: int | None
+    stated_at: datetime | None

@@ -75,12 +75,12 @@ def evidence(stated: Stated, now: datetime) -> list[str]:
     """Return what was stated before and after, and since when; nothing where nothing was restated."""
     if not stated.is_restated:
         return []
-    found = [f"since:{_text(now)}"]
+    found = [f"since:{text_of(now)}"]
     if stated.settled_minor is not None and stated.settled_at is not None:
         found += [
             f"before:{stated.settled_minor} {stated.settled_currency}",
             f"after:{stated.own_minor} {stated.currency}",
-            f"stated:{_text(stated.settled_at)}",
+            f"stated:{text_of(stated.settled_at)}",
         ]
     if stated.paid_shift_minor:
         earlier = stated.paid_minor - stated.paid_shift_minor
@@ -88,5 +88,6 @@ def evidence(stated: Stated, now: datetime) -> list[str]:
     return found
 
 
-def _text(at: datetime) -> str:
+def text_of(at: datetime) -> str:
+    """Return an instant as evidence has it."""
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
