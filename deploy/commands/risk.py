@@ -15,11 +15,12 @@ from deploy.commands.options import DatabaseUrl, PortBase, VarDir
 from deploy.commands.refusals import or_end
 from deploy.layout import Ports
 from services.risk import chains
+from services.risk.bookkeeping import verify_whole
 from services.risk.champions import name_of
 from services.risk.models import Model
 from services.risk.training import challenge
 from shared.clock import utc_now
-from shared.database import Sessions, make_engine, make_sessions, transaction
+from shared.database import make_engine, make_sessions, transaction
 
 risk = typer.Typer(help="The models and the chains of the risk service.", no_args_is_help=True)
 
@@ -68,6 +69,8 @@ def verify_chain(
         broken = verified.broken_at
         said = "as they were chained" if broken is None else f"broken at link {broken.sequence}: {broken.why}"
         screen.console.print(f"{name}: {verified.checked_to:,} of {verified.length:,} links {said}", soft_wrap=True)
+    if not found:
+        screen.console.print("nothing has been chained yet")
     if any(verified.broken_at for verified in found.values()):
         raise typer.Exit(1)
 
@@ -78,19 +81,9 @@ async def _verify(url: str, platform: str | None) -> dict[str, chains.Verified]:
     try:
         async with transaction(sessions) as session:
             names = [platform] if platform is not None else await chains.platforms(session)
-        return {name: await _verified(sessions, name) for name in names}
+        return {name: await verify_whole(sessions, name) for name in names}
     finally:
         await engine.dispose()
-
-
-async def _verified(sessions: Sessions, platform: str) -> chains.Verified:
-    after = 0
-    while True:
-        async with transaction(sessions) as session:
-            found = await chains.verify(session, platform, after=after)
-        if found.broken_at is not None or found.checked_to - after < chains.MOST_LINKS:
-            return found
-        after = found.checked_to
 
 
 def _show(model: Model) -> None:

@@ -31,3 +31,14 @@ async def update_books(sessions: Sessions) -> None:
             linked = await chains.link(session, at=utc_now())
     async with transaction(sessions) as session:
         await totals.compare(session, at=utc_now())
+
+
+async def verify_whole(sessions: Sessions, platform_id: str, *, step: int = chains.MOST_LINKS) -> chains.Verified:
+    """Verify a chain from its start, some links a transaction. Raises ChainNotFound."""
+    after = 0
+    while True:
+        async with transaction(sessions) as session:
+            found = await chains.verify(session, platform_id, after=after, most=step)
+        if found.broken_at is not None or found.checked_to - after < step:
+            return found
+        after = found.checked_to

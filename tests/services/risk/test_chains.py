@@ -7,6 +7,7 @@ import pytest_asyncio
 import zstandard
 
 from services.risk import chains
+from services.risk.bookkeeping import verify_whole
 from shared.clock import utc_now
 from shared.database import transaction as in_transaction
 from shared.events.risk import ChainExtended
@@ -135,6 +136,17 @@ class TestVerify:
         await risk.rows("UPDATE chains SET hash = '\\x00'")
 
         assert (await verified(risk))["why"] == "the head is not the last link, 3"
+
+    async def test_goes_step_by_step_through_the_whole_chain(self, risk: Service) -> None:
+        await three_links(risk)
+        whole = [await verify_whole(risk.sessions, "north", step=step) for step in (1, 2, 3, 4)]
+        await risk.rows("DELETE FROM chain_links WHERE sequence = 2")
+
+        broken = await verify_whole(risk.sessions, "north", step=1)
+
+        assert [(one.checked_to, one.broken_at) for one in whole] == [(3, None)] * 4
+        assert broken.broken_at is not None
+        assert broken.broken_at.sequence == 2
 
     async def test_has_nothing_to_say_of_a_platform_that_stated_nothing(self, risk: Service) -> None:
         answers = [await risk.get(f"/v1/chains/nobody{path}") for path in ("", "/verification", "/links/1")]
