@@ -1,4 +1,4 @@
-"""The models of the risk service."""
+"""The models and the chains of the risk service."""
 
 import asyncio
 from enum import StrEnum
@@ -14,13 +14,15 @@ from deploy.commands.databases import urls_of
 from deploy.commands.options import DatabaseUrl, PortBase, VarDir
 from deploy.commands.refusals import or_end
 from deploy.layout import Ports
+from services.risk import chains
+from services.risk.bookkeeping import verify_whole
 from services.risk.champions import name_of
 from services.risk.models import Model
 from services.risk.training import challenge
 from shared.clock import utc_now
-from shared.database import make_engine, make_sessions
+from shared.database import make_engine, make_sessions, transaction
 
-risk = typer.Typer(help="The models of the risk service.", no_args_is_help=True)
+risk = typer.Typer(help="The models and the chains of the risk service.", no_args_is_help=True)
 
 
 class Kind(StrEnum):
@@ -48,6 +50,38 @@ async def _train(url: str) -> Model:
     engine = make_engine(url)
     try:
         return await challenge(make_sessions(engine), now=utc_now())
+    finally:
+        await engine.dispose()
+
+
+@risk.command("verify-chain")
+def verify_chain(
+    platform: Annotated[str | None, typer.Argument(help="whose chain; without it every platform's")] = None,
+    *,
+    var: VarDir = Path("var"),
+    port_base: PortBase = Ports.base,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Compute the hash chain of what a platform stated anew, and name the first link that was rewritten."""
+    url = or_end(lambda: urls_of(var, Ports(port_base), database_url)["risk"].app)
+    found = or_end(lambda: asyncio.run(_verify(url, platform)))
+    for name, verified in found.items():
+        broken = verified.broken_at
+        said = "as they were chained" if broken is None else f"broken at link {broken.sequence}: {broken.why}"
+        screen.console.print(f"{name}: {verified.checked_to:,} of {verified.length:,} links {said}", soft_wrap=True)
+    if not found:
+        screen.console.print("nothing has been chained yet")
+    if any(verified.broken_at for verified in found.values()):
+        raise typer.Exit(1)
+
+
+async def _verify(url: str, platform: str | None) -> dict[str, chains.Verified]:
+    engine = make_engine(url)
+    sessions = make_sessions(engine)
+    try:
+        async with transaction(sessions) as session:
+            names = [platform] if platform is not None else await chains.platforms(session)
+        return {name: await verify_whole(sessions, name) for name in names}
     finally:
         await engine.dispose()
 

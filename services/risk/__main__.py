@@ -4,6 +4,7 @@ import asyncio
 import os
 
 from services.risk.app import create_app
+from services.risk.bookkeeping import keep_books
 from services.risk.patrol import patrol
 from services.risk.settings import Settings
 from services.risk.training import retrain_daily
@@ -25,6 +26,7 @@ async def run(role: str, stop: asyncio.Event) -> None:
         os.nice(10)
         sessions = make_sessions(make_engine(settings.database_url, pool_size=2))
         async with asyncio.TaskGroup() as group:
+            group.create_task(keep_books(sessions, stop))
             group.create_task(patrol(sessions, stop))
             group.create_task(retrain_daily(sessions, stop))
     else:

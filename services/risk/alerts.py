@@ -23,7 +23,8 @@ _RAISE = """
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::int[], $8::text[],
         $9::float8[], $10::text[], $11::text[], $12::text[], $13::timestamptz[])
         AS x (i, p, a, t, o, r, v, s, c, e, j, l, w)
-    ON CONFLICT (id) DO UPDATE SET state = 'open' WHERE alerts.state = 'withdrawn'
+    ON CONFLICT (id) DO UPDATE SET state = 'open', contributions = excluded.contributions,
+        evidence = excluded.evidence WHERE alerts.state = 'withdrawn'
     RETURNING id
 """
 _WITHDRAW = """

@@ -5,31 +5,36 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, sales
+from services.risk import alerts, chains, sales, statements
 from services.risk.alerts import Raised, Subject
+from services.risk.chains import Change
 from services.risk.day_store import Days
 from services.risk.day_store import Key as DayKey
 from services.risk.days import Day
 from services.risk.decisions import decide
 from services.risk.rules import Hit
+from services.risk.statements import Stated
+from shared.clock import utc_now
 from shared.database import Bounded, columns, driver, number_array, text_array
 from shared.events.listings import TransactionEvent
 from shared.identifiers import as_key
 
 _KNOWN = """
-    SELECT transaction_id, part, account_id, revision, hits FROM assessments WHERE transaction_id = ANY ($1::uuid[])
+    SELECT transaction_id, part, account_id, hits, stated FROM assessments WHERE transaction_id = ANY ($1::uuid[])
 """
 _STORE = """
     INSERT INTO assessments (transaction_id, part, platform_id, order_ref, account_id, revision, score, hits,
-        unshipped_since)
-    SELECT t, p, f, o, a, r, s, string_to_array(h, ','), u FROM unnest($1::uuid[], $2::text::smallint[],
+        unshipped_since, stated, placed_on)
+    SELECT t, p, f, o, a, r, s, string_to_array(h, ','), u, b, d FROM unnest($1::uuid[], $2::text::smallint[],
         $3::text::text[], $4::text::text[], $5::uuid[], $6::text::int[], $7::text::float8[], $8::text::text[],
-        $9::timestamptz[]) AS x (t, p, f, o, a, r, s, h, u)
+        $9::timestamptz[], $10::bytea[], $11::date[]) AS x (t, p, f, o, a, r, s, h, u, b, d)
     ON CONFLICT (transaction_id, part) DO UPDATE SET account_id = excluded.account_id,
         revision = excluded.revision, score = excluded.score, hits = excluded.hits,
-        unshipped_since = excluded.unshipped_since, assessed_at = now()
+        unshipped_since = excluded.unshipped_since, stated = excluded.stated, placed_on = excluded.placed_on,
+        assessed_at = now()
 """
 
 Key = tuple[UUID, int]
@@ -38,13 +43,22 @@ _NO_DAY = Day()
 
 
 class Known(NamedTuple):
-    """What an earlier assessment left: whose it was, and which rules it hit."""
+    """What an earlier assessment left: whose it was, which rules it hit, and what was stated."""
 
     account_id: UUID | None
     hits: Sequence[str]
+    stated: Stated | None
 
 
-Newest = Mapping[Key, tuple[TransactionEvent, list[Hit]]]
+class Judged(NamedTuple):
+    """A revision, the rules it hit, and what is stated after it."""
+
+    event: TransactionEvent
+    hits: list[Hit]
+    stated: Stated
+
+
+Newest = Mapping[Key, Judged]
 
 
 class Earlier(Bounded[Key, Known]):
@@ -61,22 +75,25 @@ async def assess(session: AsyncSession, events: Sequence[TransactionEvent], kept
     counted = {key for key, one in known.items() if one.account_id is not None}
     touched: dict[DayKey, Day] = {}
     before = frozenset(counted)
-    rows = [_features(*one, counted, days, touched) for one in zip(events, keys, day_keys, strict=True)]
+    now = utc_now()
+    changes = _changes(events, keys, known, now)
+    rows = [_features(*one, counted, days, touched) for one in zip(changes, keys, day_keys, strict=True)]
     found = await decide(session, "transactions", rows, [transaction_id for transaction_id, _ in keys])
     await kept.store(session, touched)
     fresh = {key: event for event, key in zip(events, keys, strict=True) if key in counted and key not in before}
     await sales.record(session, list(fresh.values()))
-    newest: dict[Key, tuple[TransactionEvent, list[Hit]]] = {}
+    newest: dict[Key, Judged] = {}
     raised: list[Raised] = []
-    for event, key, hits in zip(events, keys, found, strict=True):
-        newest[key] = (event, hits)
-        raised += [_raised(event, hit) for hit in hits if hit.rule.scope != "transaction"]
-    for event, hits in newest.values():
-        raised += [_raised(event, hit) for hit in hits if hit.rule.scope == "transaction"]
+    for change, key, hits in zip(changes, keys, found, strict=True):
+        newest[key] = Judged(change.event, hits, change.after)
+        raised += [_raised(change.event, hit) for hit in hits if hit.rule.scope != "transaction"]
+    for event, hits, stated in newest.values():
+        raised += [_raised(event, hit, stated, now) for hit in hits if hit.rule.scope == "transaction"]
     await _store(session, newest)
+    await chains.record(session, [change for change in changes if change.after is not change.before])
     await alerts.raise_alerts(session, raised)
     await _withdraw(session, newest, known)
-    earlier.keep({key: Known(_account(event), _codes(hits)) for key, (event, hits) in newest.items()})
+    earlier.keep({key: Known(_account(one.event), _codes(one.hits), one.stated) for key, one in newest.items()})
 
 
 def day_key(event: TransactionEvent) -> DayKey | None:
@@ -91,17 +108,35 @@ async def _known(session: AsyncSession, again: Sequence[Key], earlier: Earlier) 
     known = earlier.of(again)
     unknown = list({key[0] for key in again if key not in known})
     rows = await (await driver(session)).fetch(_KNOWN, unknown) if unknown else []
-    return known | {(r["transaction_id"], r["part"]): Known(r["account_id"], r["hits"]) for r in rows}
+    return known | {(r["transaction_id"], r["part"]): _known_of(r) for r in rows}
+
+
+def _known_of(row: asyncpg.Record) -> Known:
+    return Known(row["account_id"], row["hits"], statements.unpack(row["stated"]) if row["stated"] else None)
+
+
+def _changes(
+    events: Sequence[TransactionEvent], keys: Sequence[Key], known: Mapping[Key, Known], now: datetime
+) -> list[Change]:
+    """Return what each revision changed in what is stated."""
+    stated = {key: one.stated for key, one in known.items()}
+    changes = []
+    for event, key in zip(events, keys, strict=True):
+        before = stated.get(key)
+        stated[key] = after = statements.restated(before, event, now)
+        changes.append(Change(event, before, after))
+    return changes
 
 
 def _features(
-    event: TransactionEvent,
+    change: Change,
     key: Key,
     day_of: DayKey | None,
     counted: set[Key],
     days: Mapping[DayKey, Day],
     touched: dict[DayKey, Day],
 ) -> dict[str, Any]:
+    event = change.event
     day = days[day_of] if day_of is not None else _NO_DAY
     trade, placed_at = event.trade, event.placed_at
     goods_minor = trade.goods_minor if trade is not None else 0
@@ -129,6 +164,7 @@ def _features(
         "buyer_orders_day": day.orders_of(event.buyer_ref),
         "device_buyers_day": day.buyers_on_device(event.device_ref),
         "address_buyers_day": day.buyers_at_address(event.address_ref),
+        **statements.features(change.after),
     }
 
 
@@ -144,8 +180,10 @@ def _codes(hits: Sequence[Hit]) -> list[str]:
     return [hit.rule.code for hit in hits]
 
 
-def _raised(event: TransactionEvent, hit: Hit) -> Raised:
+def _raised(event: TransactionEvent, hit: Hit, stated: Stated | None = None, now: datetime | None = None) -> Raised:
     subject = _subject(event, hit.rule.scope)
+    if stated is not None and now is not None and hit.values.keys() & statements.FEATURES:
+        subject = subject._replace(evidence=statements.evidence(stated, now))
     return Raised(alerts.alert_id(hit.rule.code, subject), subject, hit)
 
 
@@ -174,10 +212,12 @@ async def _store(session: AsyncSession, newest: Newest) -> None:
             min(100.0, sum([hit.rule.points for hit in hits])),
             ",".join(_codes(hits)),
             event.paid_at if not event.parcels and not event.cancelled else None,
+            statements.pack(stated),
+            event.placed_at.date() if event.placed_at is not None else None,
         )
-        for (transaction_id, part), (event, hits) in newest.items()
+        for (transaction_id, part), (event, hits, stated) in newest.items()
     ]
-    forms = (list, number_array, text_array, text_array, list, number_array, number_array, text_array, list)
+    forms = (list, number_array, text_array, text_array, list, number_array, number_array, text_array, *3 * (list,))
     await (await driver(session)).execute(_STORE, *columns(rows, *forms))
 
 
@@ -185,7 +225,7 @@ async def _withdraw(session: AsyncSession, newest: Newest, known: Mapping[Key, K
     """Withdraw what earlier revisions hit and the newest does not, for rules about one transaction."""
     cleared: list[UUID] = []
     at: datetime | None = None
-    for key, (event, hits) in newest.items():
+    for key, (event, hits, _) in newest.items():
         before = known.get(key)
         if before is None or not before.hits:
             continue

@@ -34,6 +34,14 @@ TRANSACTIONS: dict[str, Feature] = {
     "buyer_orders_day": Feature(pl.Int64, "count", "day", "Orders of this buyer at this operator"),
     "device_buyers_day": Feature(pl.Int64, "count", "day", "Buyers at this operator on this device"),
     "address_buyers_day": Feature(pl.Int64, "count", "day", "Buyers at this operator with this address"),
+    "stated_minor": Feature(pl.Int64, "minor units", "now", "Goods and freight of this operator as last stated"),
+    "settled_minor": Feature(
+        pl.Int64, "minor units", "since paid", "The same when order and payment were first known; null before that"
+    ),
+    "settled_currency": Feature(pl.String, "ISO 4217", "since paid", "Currency of that; null before that"),
+    "paid_shift_minor": Feature(
+        pl.Int64, "minor units", "since paid", "By how much payments changed while no further one came"
+    ),
 }
 REVIEWS: dict[str, Feature] = {
     "rating": Feature(pl.Int64, "stars", "now", "Rating, 1 to 5"),
@@ -102,6 +110,15 @@ INCIDENTS: dict[str, Feature] = {
     "related_platforms": Feature(pl.Int64, "count", "days around", "Platforms that found them"),
     "related_affected": Feature(pl.Int64, "count", "days around", "Persons or accounts affected by all of them"),
 }
+TOTALS: dict[str, Feature] = {
+    "stated_orders": Feature(pl.Int64, "count", "month", "Orders of the month as the platform sums them up"),
+    "known_orders": Feature(pl.Int64, "count", "month", "Orders of the month that the platform sent"),
+    "stated_amount_minor": Feature(pl.Int64, "minor units", "month", "Their amount as the platform sums it up"),
+    "known_amount_minor": Feature(pl.Int64, "minor units", "month", "Amount of those it sent, as last stated"),
+    "only_stated": Feature(pl.Int64, "count", "month", "Orders listed and not sent; null where none are listed"),
+    "only_known": Feature(pl.Int64, "count", "month", "Orders sent and not listed; null where none are listed"),
+    "tolerance_share": Feature(pl.Float64, "share", "month", "What may be missing: the policy value totals.tolerance"),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
@@ -110,4 +127,5 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "reputations": REPUTATIONS,
     "parcels": PARCELS,
     "incidents": INCIDENTS,
+    "totals": TOTALS,
 }

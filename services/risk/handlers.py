@@ -1,11 +1,12 @@
-"""Door 2: transactions, reviews, declarations, incidents and what identity found, in micro-batches."""
+"""Door 2: transactions, reviews, declarations, incidents, totals and what identity found, in micro-batches."""
 
 from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import assessments, incidents, operators, review_signals, triaging
+from services.risk import assessments, incidents, operators, review_signals, totals, triaging
 from services.risk.day_store import Days
+from shared.clock import utc_now
 from shared.consumer import Handlers, Received
 from shared.database import kept
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
@@ -21,7 +22,7 @@ from shared.events.listings import (
     TransactionMismatched,
     TransactionRecorded,
 )
-from shared.events.platform import SecurityIncidentReported
+from shared.events.platform import SecurityIncidentReported, TotalsStated
 from shared.identifiers import platform_of
 
 
@@ -51,11 +52,17 @@ async def on_incidents(session: AsyncSession, received: Sequence[Received]) -> N
     await incidents.record(session, [(platform_of(one.source), one.event) for one in received])
 
 
+async def on_totals(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep what platforms say their months come to."""
+    await totals.record(session, received, at=utc_now())
+
+
 HANDLERS: Handlers = {
     DeclarationLodged: on_declarations,
     DeclarationCleared: on_declarations,
     InspectionRecorded: on_declarations,
     SecurityIncidentReported: on_incidents,
+    TotalsStated: on_totals,
     TransactionRecorded: on_transactions,
     TransactionMatched: on_transactions,
     TransactionMismatched: on_transactions,

@@ -1,16 +1,17 @@
-"""What risk takes: declarations and what became of them, security incidents, and which values cannot be."""
+"""What risk takes: declarations, security incidents, totals of months, and which values cannot be."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import pycountry
 
 from services.risk.money import is_currency
 from shared.clock import utc_now
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
-from shared.events.platform import PlatformEvent, SecurityIncidentReported
-from shared.identifiers import declaration_id, incident_id, is_customs
+from shared.events.platform import PlatformEvent, SecurityIncidentReported, TotalsStated
+from shared.identifiers import declaration_id, derived_id, incident_id, is_customs
 from shared.ingest import Ingest
 from shared.ingest_faults import Fault
 
@@ -42,15 +43,17 @@ def fault(sender: str, event: PlatformEvent) -> Fault | None:
     """Return what is wrong with an event beyond its form."""
     if type(event) is SecurityIncidentReported:
         return _incident_fault(sender, event)
-    if event.platform_id not in (None, sender) and not is_customs(sender):  # type: ignore[attr-defined]
+    if type(event) is TotalsStated:
+        return _totals_fault(sender, event)
+    return _declaration_fault(sender, event)
+
+
+def _declaration_fault(sender: str, event: Any) -> Fault | None:  # any event of a declaration
+    if event.platform_id not in (None, sender) and not is_customs(sender):
         return Fault("foreign_platform", "only customs states whose declaration it is", "/data/platform_id")
-    if type(event) is DeclarationLodged:
-        return _goods_fault(event) or _lodging_fault(event)
-    if type(event) is DeclarationCleared:
-        return _goods_fault(event)
     if type(event) is InspectionRecorded:
         return _inspection_fault(event)
-    return None
+    return _goods_fault(event) or (_lodging_fault(event) if type(event) is DeclarationLodged else None)
 
 
 def _incident_fault(sender: str, event: SecurityIncidentReported) -> Fault | None:
@@ -59,6 +62,33 @@ def _incident_fault(sender: str, event: SecurityIncidentReported) -> Fault | Non
     if event.found_at > utc_now() + _CLOCKS_DIFFER:
         return Fault("date_in_future", f"{event.found_at.isoformat()} is still to come", "/data/found_at")
     return None
+
+
+def _totals_fault(sender: str, event: TotalsStated) -> Fault | None:
+    if is_customs(sender):
+        return Fault("foreign_totals", "only a platform states what its months come to", "/type")
+    if not is_currency(event.currency):
+        return _currency_fault(event.currency)
+    if event.order_refs is not None and (listed := len(set(event.order_refs))) != event.orders:
+        what = f"{listed} different orders are listed, {event.orders} stated"
+        return Fault("contradiction", what, "/data/order_refs")
+    return _month_fault(event.month)
+
+
+def _month_fault(month: str) -> Fault | None:
+    try:
+        start = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        return Fault("invalid_month", f"{month!r} is not a year and a month, as in 2026-03", "/data/month")
+    if start.year < 1990:
+        return Fault("date_out_of_range", "totals are of 1990 or later", "/data/month")
+    if start.year == date.max.year or (start + timedelta(days=31)).replace(day=1) > utc_now().date():
+        return Fault("month_not_over", f"{month} is not over (UTC)", "/data/month")
+    return None
+
+
+def _totals(sender: str, event: TotalsStated) -> UUID:
+    return derived_id("totals", sender, event.month, event.currency)
 
 
 def _goods_fault(event: DeclarationLodged | DeclarationCleared) -> Fault | None:
@@ -115,6 +145,7 @@ INGEST = Ingest(
         DeclarationCleared: _declaration,
         InspectionRecorded: _declaration,
         SecurityIncidentReported: _incident,
+        TotalsStated: _totals,
     },
     faults=fault,
 )

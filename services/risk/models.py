@@ -93,6 +93,9 @@ class Assessment(Base):
     hits: Mapped[list[str]] = mapped_column(ARRAY(Text))
     # When it was paid, for as long as no parcel is known and nobody cancelled.
     unshipped_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # What it says of amounts, and said when it was paid: a `statements.Stated` as msgpack.
+    stated: Mapped[bytes | None] = mapped_column(LargeBinary)
+    placed_on: Mapped[date | None] = mapped_column(Date)
     assessed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
@@ -117,7 +120,7 @@ class Alert(Base):
     score: Mapped[float]
     reason: Mapped[str] = mapped_column(Text)
     contributions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    # What it can be looked up by: `order:`, `ring:` and a reference or an id.
+    # What it rests on: `order:` or `ring:` with a reference or an id, `before:` and `after:` with an amount.
     evidence: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     window_start: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     # open, withdrawn by a later document, or dismissed as a false alarm.

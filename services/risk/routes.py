@@ -1,4 +1,4 @@
-"""Door 1 of risk: questions about alerts, assessments, declarations, operators, rules and models."""
+"""Door 1 of risk: questions about alerts, assessments, chains, declarations, operators, rules and models."""
 
 from datetime import date, timedelta
 from typing import Annotated, Literal
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.risk import alerts, backtests, declared, questions, rule_life, standings
+from services.risk import alerts, backtests, chains, declared, questions, rule_life, standings, totals
 from services.risk.feature_log import KEPT_DAYS
 from services.risk.models import Rule
 from services.risk.schemas import (
@@ -15,11 +15,14 @@ from services.risk.schemas import (
     ApprovalIn,
     AssessmentOut,
     BacktestOut,
+    ChainOut,
     DeclarationOut,
     DeclarationPage,
     IncidentPage,
     InvestigationPage,
+    LinkOut,
     ModelOut,
+    MonthOut,
     OperatorOut,
     RetirementIn,
     RingOut,
@@ -31,6 +34,7 @@ from services.risk.schemas import (
     SummaryOut,
     TrackOut,
     VerdictIn,
+    VerificationOut,
 )
 from shared.auth import CallerDep, Role, require
 from shared.clock import utc_now
@@ -43,6 +47,7 @@ router = APIRouter(tags=["risk"])
 # PostgreSQL has no text with U+0000, so that nothing can have such a name.
 Ref = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
 Code = Annotated[str, Path(max_length=100, pattern=r"^[^\x00]*$")]
+Place = Annotated[int, Path(ge=1, le=2**62)]
 Version = Annotated[int, Path(ge=1, le=1_000_000)]
 _RULE_REFUSALS = problems(400, 401, 403, 404, 409, 422)
 _RULE_MAKERS = (Role.REGULATOR, Role.ADMINISTRATOR)
@@ -132,6 +137,68 @@ async def get_declaration(session: SessionDep, caller: CallerDep, platform_id: R
     """Return a declaration with its channel, the reasons, and what an inspection found."""
     require(caller, *_READERS)
     return await declared.declaration(session, platform_id, declaration_ref)
+
+
+@router.get("/v1/chains/{platform_id}", response_model=ChainOut, responses=problems(401, 403, 404, 422))
+async def get_chain(session: SessionDep, caller: CallerDep, platform_id: Ref) -> object:
+    """Return the head of the hash chain of what a platform stated."""
+    require(caller, *_READERS)
+    head = await chains.head(session, platform_id)
+    return {
+        "platform_id": platform_id,
+        "length": head.length,
+        "hash": head.hash.hex(),
+        "entries": head.entries,
+        "since": head.since,
+        "extended_at": head.extended_at,
+    }
+
+
+@router.get("/v1/chains/{platform_id}/links/{sequence}", response_model=LinkOut, responses=problems(401, 403, 404, 422))
+async def get_link(session: SessionDep, caller: CallerDep, platform_id: Ref, sequence: Place) -> object:
+    """Return one link, to be compared with a head that was kept elsewhere."""
+    require(caller, *_READERS)
+    link = await chains.one_link(session, platform_id, sequence)
+    return {
+        "platform_id": platform_id,
+        "sequence": sequence,
+        "hash": (link.hash or b"").hex(),
+        "entries": link.entries,
+        "stated_at": link.stated_at,
+    }
+
+
+@router.get(
+    "/v1/chains/{platform_id}/verification", response_model=VerificationOut, responses=problems(401, 403, 404, 422)
+)
+async def verify_chain(
+    session: SessionDep,
+    caller: CallerDep,
+    platform_id: Ref,
+    after: Annotated[int, Query(ge=0, le=2**62, description="Begin behind this link; go on from `checked_to`")] = 0,
+) -> object:
+    """Compute up to 500 links anew, and name the first that is not what was chained."""
+    require(caller, *_READERS)
+    found = await chains.verify(session, platform_id, after=after)
+    return {
+        "platform_id": platform_id,
+        "length": found.length,
+        "checked_to": found.checked_to,
+        "broken_at": found.broken_at.sequence if found.broken_at else None,
+        "why": found.broken_at.why if found.broken_at else None,
+    }
+
+
+@router.get("/v1/totals/{platform_id}", response_model=list[MonthOut], responses=problems(401, 403, 422))
+async def list_totals(
+    session: SessionDep,
+    caller: CallerDep,
+    platform_id: Ref,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> object:
+    """List what a platform's months come to: as it states them, and as the orders it sent add up."""
+    require(caller, *_READERS)
+    return await totals.months(session, platform_id, most=limit)
 
 
 @router.get("/v1/models", response_model=list[ModelOut], responses=problems(401, 403))

@@ -357,3 +357,46 @@ class SummaryOut(BaseModel):
     by_class: dict[str, int]
     investigations: int
     declarations: DeclarationsOut
+
+
+class ChainOut(BaseModel):
+    """The head of a platform's hash chain: links so far, the last one's SHA-256 in hex, revisions in all of them."""
+
+    platform_id: str
+    length: int
+    hash: str
+    entries: int
+    since: datetime
+    extended_at: datetime
+
+
+class LinkOut(BaseModel):
+    """One link of a chain, to be compared with what a witness kept."""
+
+    platform_id: str
+    sequence: int
+    hash: str
+    entries: int
+    stated_at: datetime
+
+
+class VerificationOut(BaseModel):
+    """How far links are as they were chained; `broken_at` is the first that is not, and `why` says how that shows."""
+
+    platform_id: str
+    length: int
+    checked_to: int
+    broken_at: int | None
+    why: str | None
+
+
+class MonthOut(BaseModel):
+    """What a month comes to in one currency, as its orders add up and as the platform states it; null where unknown."""
+
+    month: date
+    currency: str
+    known_orders: int | None
+    known_amount_minor: int | None
+    stated_orders: int | None
+    stated_amount_minor: int | None
+    stated_at: datetime | None

@@ -266,6 +266,23 @@ class SecurityIncidentReported(PlatformEvent, frozen=True, kw_only=True, omit_de
     found_at: Zoned
 
 
+class TotalsStated(PlatformEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """What a platform's orders of a month come to, in one currency; the same month again corrects it.
+
+    All orders count that were placed in the month (UTC), cancelled or not, each with its lines and freight.
+    """
+
+    type: ClassVar[str] = "platform.totals.stated.v1"
+    to: ClassVar[str] = "risk"
+    month: Annotated[str, Meta(min_length=7, max_length=7, description="Year and month, as in 2026-03")]
+    currency: Currency
+    orders: Annotated[int, Meta(ge=0, le=10**12)]
+    amount_minor: Annotated[int, Meta(ge=0, le=10**18, description="Minor units of the currency")]
+    order_refs: (
+        Annotated[list[Ref], Meta(max_length=20_000, description="All of them, where they are listed")] | None
+    ) = None
+
+
 PLATFORM_EVENTS: tuple[type[PlatformEvent], ...] = (
     OperatorRegistered,
     OperatorChanged,
@@ -282,4 +299,5 @@ PLATFORM_EVENTS: tuple[type[PlatformEvent], ...] = (
     ReviewPosted,
     ReviewRemoved,
     SecurityIncidentReported,
+    TotalsStated,
 )

@@ -38,7 +38,7 @@ class AlertRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     contributions: list[Contribution]
     transaction_id: UUID | None = None
     order_ref: str | None = None
-    # What it can be looked up by besides: `order:`, `ring:` and a reference or an id.
+    # What it rests on besides: `order:` or `ring:` with a reference or an id, `before:` and `after:` with an amount.
     evidence: list[str] = field(default_factory=list)
 
     def key(self) -> UUID:
@@ -119,6 +119,23 @@ class RuleSuspended(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.rule_id
 
 
+class ChainExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The hash chain of what a platform stated grew; whoever keeps its head can tell later whether it was rewritten."""
+
+    type: ClassVar[str] = "risk.chain.extended.v1"
+    topic: ClassVar[str] = "risk.chains"
+    chain_id: UUID
+    platform_id: str
+    # Links so far, SHA-256 of the last one as hex, and revisions in all of them.
+    length: int
+    hash: str
+    entries: int
+
+    def key(self) -> UUID:
+        """Return the chain."""
+        return self.chain_id
+
+
 class DeclarationChannelled(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A declaration was lodged, or stated anew, and sent to release, document check or inspection."""
 
@@ -152,5 +169,6 @@ EVENTS: tuple[type[Event], ...] = (
     RuleSuspended,
     OperatorAssessed,
     InvestigationProposed,
+    ChainExtended,
     DeclarationChannelled,
 )

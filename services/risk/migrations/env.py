@@ -1,7 +1,7 @@
 """Alembic environment of risk."""
 
-from services.risk import models
+from services.risk.ledger_tables import ChainLink
 from shared import ingest_store
 from shared.migrations import run_migrations
 
-run_migrations(models.metadata, ingest_store.metadata)
+run_migrations(ChainLink.metadata, ingest_store.metadata)

@@ -80,6 +80,13 @@ class TestEvaluate:
         assert evaluate([compile_rule(rule("payer_differs"))], "transactions", []) == []
 
 
+MONTH = {
+    "stated_orders": 1_000,
+    "known_orders": 1_000,
+    "stated_amount_minor": 10_000,
+    "known_amount_minor": 10_000,
+    "tolerance_share": 0.001,
+}
 # What just makes each seeded rule hold, and what just does not.
 EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "payment_without_lines": ({"match": "payment_without_lines"}, {"match": "awaiting_documents"}),
@@ -128,6 +135,20 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"burst_improbability": 80.0, "five_star_share": 0.79, "burst_reviews": 10},
     ),
     "review_copies": ({"copied_share": 0.3, "reviews": 8}, {"copied_share": 0.3, "reviews": 7}),
+    "amount_restated": (
+        {"settled_minor": 5, "stated_minor": 4, "settled_currency": "CNY", "currency": "CNY"},
+        {"settled_minor": None, "stated_minor": 4, "settled_currency": None, "currency": "CNY"},
+    ),
+    "payment_restated": ({"paid_shift_minor": -1}, {"paid_shift_minor": 0}),
+    "totals_over": (
+        {**MONTH, "stated_orders": 1_002},
+        {**MONTH, "stated_orders": 1_001},
+    ),
+    "totals_under": (
+        {**MONTH, "stated_amount_minor": 9_989},
+        {**MONTH, "stated_amount_minor": 9_990},
+    ),
+    "totals_orders": ({**MONTH, "only_known": 1}, {**MONTH, "only_known": 0}),
     "light_parcel": ({"weight_g": 19, "goods_minor": 3_000}, {"weight_g": 19, "goods_minor": 2_999}),
     "instant_delivery": ({"delivery_h": 0.9}, {"delivery_h": 1.0}),
     "buyer_repeats_day": ({"buyer_orders_day": 5}, {"buyer_orders_day": 4}),

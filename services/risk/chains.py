@@ -1,0 +1,226 @@
+"""A hash chain for each platform over what it stated: kept with each batch, linked by one process, verified by anybody.
+
+What is chained and what that proves: ADR 12.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk import ledger
+from services.risk.ledger import GENESIS, Break, Link
+from services.risk.ledger_tables import Chain, ChainLink
+from services.risk.statements import Stated
+from shared.database import driver
+from shared.errors import NotFound
+from shared.events.listings import TransactionEvent
+from shared.events.risk import ChainExtended
+from shared.identifiers import derived_id, new_id
+from shared.messaging import publish
+
+MOST_LINKS = 500
+
+_STORE = """
+    INSERT INTO chain_links (id, platform_id, entries, content, months)
+    SELECT i, p, e, c, m::jsonb FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bytea[], $5::text[])
+        AS x (i, p, e, c, m)
+"""
+# One process links at a time: the second waits, and finds the work done.
+_ALONE = "SELECT pg_advisory_xact_lock(hashtext('risk.chains'))"
+_WAITING = "SELECT pg_advisory_xact_lock_shared(hashtext('risk.chains'))"
+_UNCHAINED = """
+    SELECT id, platform_id, entries, content, months FROM chain_links WHERE sequence IS NULL ORDER BY id LIMIT $1
+"""
+_HEADS = "SELECT platform_id, length, hash, entries FROM chains WHERE platform_id = ANY ($1)"
+_CHAIN = """
+    UPDATE chain_links l SET sequence = x.s, hash = x.h FROM unnest($1::uuid[], $2::bigint[], $3::bytea[])
+        AS x (i, s, h) WHERE l.id = x.i
+"""
+_EXTEND = """
+    INSERT INTO chains (platform_id, length, hash, entries, since, extended_at)
+    SELECT p, l, h, e, $5, $5 FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[]) AS x (p, l, h, e)
+    ON CONFLICT (platform_id) DO UPDATE SET length = excluded.length, hash = excluded.hash, entries = excluded.entries,
+        extended_at = excluded.extended_at
+"""
+_COUNT = """
+    INSERT INTO platform_months (platform_id, month, currency, orders, amount_minor, version)
+    SELECT p, m, c, o, a, 1 FROM unnest($1::text[], $2::date[], $3::text[], $4::bigint[], $5::bigint[])
+        AS x (p, m, c, o, a)
+    ON CONFLICT (platform_id, month, currency) DO UPDATE SET orders = platform_months.orders + excluded.orders,
+        amount_minor = platform_months.amount_minor + excluded.amount_minor, version = platform_months.version + 1
+"""
+
+Month = tuple[str, str]
+
+
+class ChainNotFound(NotFound):
+    """Nothing that a platform stated has been chained."""
+
+
+class Change(NamedTuple):
+    """A revision with what was stated before and after it."""
+
+    event: TransactionEvent
+    before: Stated | None
+    after: Stated
+
+
+class Head(NamedTuple):
+    """Where a chain ends."""
+
+    length: int
+    hash: bytes
+    entries: int
+
+
+class Verified(NamedTuple):
+    """What checking some links came to: up to where they are as they were chained, and the first that is not."""
+
+    length: int
+    checked_to: int
+    broken_at: Break | None
+
+
+async def record(session: AsyncSession, changes: Sequence[Change]) -> None:
+    """Keep what each platform stated in a batch, a row for each; it waits to be linked, so no batch waits for it."""
+    of_platform: dict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        of_platform[change.event.platform_id].append(change)
+    rows = [
+        (
+            new_id(),
+            platform_id,
+            len(own),
+            ledger.pack([ledger.entry(change.event) for change in own]),
+            msgspec.json.encode(_months(own)).decode(),
+        )
+        for platform_id, own in of_platform.items()
+    ]
+    if rows:
+        await (await driver(session)).execute(_STORE, *map(list, zip(*rows, strict=True)))
+
+
+def _months(changes: Sequence[Change]) -> list[tuple[str, str, int, int]]:
+    """Return what a batch adds to the months of a platform: an order counts once, whoever sold in it."""
+    orders: Counter[Month] = Counter()
+    amounts: Counter[Month] = Counter()
+    for change in changes:
+        if change.event.part == 0:
+            for stated, sign in ((change.before, -1), (change.after, 1)):
+                if stated is not None and stated.placed_at is not None:
+                    month = (f"{stated.placed_at:%Y-%m}-01", stated.currency)
+                    orders[month] += sign
+                    amounts[month] += sign * stated.due_minor
+    return [(*month, n, amounts[month]) for month, n in sorted(orders.items()) if n or amounts[month]]
+
+
+async def link(session: AsyncSession, *, at: datetime) -> int:
+    """Give a place and a hash to what waits for them, publish the new heads, and return how many links were made."""
+    connection = await driver(session)
+    await connection.execute(_ALONE)
+    rows = await connection.fetch(_UNCHAINED, MOST_LINKS)
+    if not rows:
+        return 0
+    platforms = sorted({row["platform_id"] for row in rows})
+    heads = {platform: Head(0, GENESIS, 0) for platform in platforms}
+    known = await connection.fetch(_HEADS, platforms)
+    heads |= {row["platform_id"]: Head(row["length"], row["hash"], row["entries"]) for row in known}
+    places = []
+    for row in rows:
+        before = heads[row["platform_id"]]
+        made = ledger.link_hash(before.hash, before.length + 1, row["content"])
+        heads[row["platform_id"]] = Head(before.length + 1, made, before.entries + row["entries"])
+        places.append((row["id"], before.length + 1, made))
+    await connection.execute(_CHAIN, *map(list, zip(*places, strict=True)))
+    ends = zip(*((platform, *heads[platform]) for platform in platforms), strict=True)
+    await connection.execute(_EXTEND, *map(list, ends), at)
+    await _count(session, rows)
+    await publish(session, [_extended(platform, heads[platform], at) for platform in platforms], source="risk")
+    return len(rows)
+
+
+async def _count(session: AsyncSession, rows: Sequence[asyncpg.Record]) -> None:
+    """Add what links change to the months of their platforms."""
+    orders: Counter[tuple[str, date, str]] = Counter()
+    amounts: Counter[tuple[str, date, str]] = Counter()
+    for row in rows:
+        for month, currency, n, amount_minor in row["months"]:
+            key = (row["platform_id"], date.fromisoformat(month), currency)
+            orders[key] += n
+            amounts[key] += amount_minor
+    counted = [(*key, orders[key], amounts[key]) for key in sorted(orders)]
+    if counted:
+        await (await driver(session)).execute(_COUNT, *map(list, zip(*counted, strict=True)))
+
+
+def _extended(platform_id: str, head: Head, at: datetime) -> ChainExtended:
+    return ChainExtended(
+        occurred_at=at,
+        chain_id=derived_id("chain", platform_id),
+        platform_id=platform_id,
+        length=head.length,
+        hash=head.hash.hex(),
+        entries=head.entries,
+    )
+
+
+async def head(session: AsyncSession, platform_id: str) -> Chain:
+    """Return the head of a platform's chain. Raises ChainNotFound."""
+    found = (await session.execute(select(Chain).where(Chain.platform_id == platform_id))).scalar_one_or_none()
+    if found is None:
+        raise ChainNotFound(f"nothing that {platform_id} stated has been chained")
+    return found
+
+
+async def platforms(session: AsyncSession) -> list[str]:
+    """Return the platforms that have a chain."""
+    return list((await session.execute(select(Chain.platform_id).order_by(Chain.platform_id))).scalars())
+
+
+async def one_link(session: AsyncSession, platform_id: str, sequence: int) -> ChainLink:
+    """Return one link, to be compared with what a witness kept. Raises ChainNotFound."""
+    found = await _links(session, platform_id, sequence - 1, 1)
+    if not found or found[0].sequence != sequence:
+        raise ChainNotFound(f"the chain of {platform_id} has no link {sequence}")
+    return found[0]
+
+
+async def verify(session: AsyncSession, platform_id: str, *, after: int = 0, most: int = MOST_LINKS) -> Verified:
+    """Compute links anew from what is stored, and say which is the first that does not fit. Raises ChainNotFound."""
+    # Nothing is linked while the head and the links are read.
+    await (await driver(session)).execute(_WAITING)
+    top = await head(session, platform_id)
+    previous = GENESIS
+    if after:
+        previous = (await one_link(session, platform_id, after)).hash or b""
+    rows = await _links(session, platform_id, after, most)
+    links = [Link(row.sequence or 0, row.hash or b"", row.content) for row in rows]
+    broken = ledger.first_break(links, after=after, previous=previous)
+    checked_to = broken.sequence - 1 if broken else after + len(links)
+    if broken is None and len(links) < most:
+        broken = _wrong_end(top, checked_to, links[-1].hash if links else previous)
+    return Verified(top.length, checked_to, broken)
+
+
+def _wrong_end(top: Chain, last: int, hash_: bytes) -> Break | None:
+    if last < top.length:
+        return Break(last + 1, f"link {last + 1} is missing: the head says there are {top.length}")
+    if last > top.length or top.hash != hash_:
+        return Break(last, f"the head is not the last link, {last}")
+    return None
+
+
+async def _links(session: AsyncSession, platform_id: str, after: int, most: int) -> Sequence[ChainLink]:
+    statement = (
+        select(ChainLink)
+        .where(ChainLink.platform_id == platform_id, ChainLink.sequence > after)
+        .order_by(ChainLink.sequence)
+        .limit(most)
+    )
+    return (await session.execute(statement)).scalars().all()
