@@ -48,9 +48,11 @@ def train(
     The same data and parameters give the same model. Raises Unavailable where LightGBM cannot be loaded.
     """
     lightgbm = load()
-    # By place: a column of a file may have a name that LightGBM refuses.
     places = [place for place, feature in enumerate(features) if feature in categories]
-    data = lightgbm.Dataset(matrix, answers, categorical_feature=places)
+    # A column of a file may have a name that LightGBM refuses; a model that is stored is known again by its names.
+    is_plain = all(feature.isascii() and feature.isidentifier() for feature in features)
+    names = list(features) if is_plain else "auto"
+    data = lightgbm.Dataset(matrix, answers, feature_name=names, categorical_feature=places)
     return lightgbm.train({**_ALWAYS, **parameters}, data, rounds)
 
 

@@ -40,7 +40,6 @@ class Rule(Base):
     valid_to: Mapped[date | None] = mapped_column(Date)
     # draft, shadow, approved, retired or suspended.
     state: Mapped[str] = mapped_column(Text, server_default="approved")
-    # Rows of features, and whether the rule is to hold for each.
     tests: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
     backtest: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     author: Mapped[str] = mapped_column(Text, server_default="seed")
@@ -123,7 +122,6 @@ class Alert(Base):
     # What it rests on: `order:` or `ring:` with a reference or an id, `before:` and `after:` with an amount.
     evidence: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     window_start: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    # open, withdrawn by a later document, or dismissed as a false alarm.
     state: Mapped[str] = mapped_column(Text, server_default="open")
     verdict: Mapped[str | None] = mapped_column(Text)
     judged_by: Mapped[str | None] = mapped_column(Text)

@@ -123,7 +123,7 @@ class ReasonOut(BaseModel):
 
 
 class OperatorOut(BaseModel):
-    """What risk knows of an operator: its accounts, what identity found, its alerts by rule."""
+    """What risk knows of an operator: accounts, verdicts, alerts by rule, and how it stands once the patrol saw it."""
 
     id: UUID
     accounts: list[UUID]
@@ -132,7 +132,6 @@ class OperatorOut(BaseModel):
     alerts_open: int
     alerts_by_rule: dict[str, int]
     highest_severity: Literal["low", "medium", "high", "critical"] | None
-    # Missing until the patrol has seen the operator.
     risk_class: Literal["A", "B", "C", "D"] | None
     points: float | None
     probability: float | None
@@ -345,14 +344,13 @@ class DeclarationsOut(BaseModel):
 
 
 class SummaryOut(BaseModel):
-    """What this service holds, counted from its tables."""
+    """What this service holds, counted from its tables; `unpatrolled` messages came since the patrol set out."""
 
     assessed: int
     alerts: int
     withdrawn: int
     by_rule: dict[str, int]
     rings: int
-    # Messages applied since the patrol last set out.
     unpatrolled: int
     by_class: dict[str, int]
     investigations: int
