@@ -15,7 +15,7 @@ import polars as pl
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, feature_log, known_rings, sales, standings
+from services.risk import alerts, feature_log, flips, known_rings, sales, standings
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
 from services.risk.shops import SALES, Judged, Shop, judge
@@ -104,6 +104,7 @@ async def go_round(sessions: Sessions) -> None:
             await _shops(session, beat)
             await _parcels(session, beat)
         if window is not None:
+            await flips.watch(session, window.orders, on=utc_now().date())
             await standings.assess(session, at=window.until)
             await feature_log.forget_before(session, utc_now())
             await sales.forget_before(session, window.until - timedelta(days=_KEPT_DAYS))
