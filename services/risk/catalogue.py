@@ -119,6 +119,16 @@ TOTALS: dict[str, Feature] = {
     "only_known": Feature(pl.Int64, "count", "month", "Orders sent and not listed; null where none are listed"),
     "tolerance_share": Feature(pl.Float64, "share", "month", "What may be missing: the policy value totals.tolerance"),
 }
+FLAGS: dict[str, Feature] = {
+    "flag": Feature(pl.String, "class", "day", "Which flag was set: cancelled, returned"),
+    "flips": Feature(pl.Int64, "count", "day", "Orders it was set for on the day, that had come without it"),
+    "orders": Feature(pl.Int64, "count", "30 days", "Orders of the operator, or of the platform"),
+    "flip_share": Feature(pl.Float64, "share", "day", "Those flagged among these"),
+    "usual_share": Feature(
+        pl.Float64, "share", "day", "The share at others on the day, or on a usual day before, whichever is larger"
+    ),
+    "flip_improbability": Feature(pl.Float64, "powers of ten", "day", "How improbable so many are by that share"),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
@@ -128,4 +138,5 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "parcels": PARCELS,
     "incidents": INCIDENTS,
     "totals": TOTALS,
+    "flags": FLAGS,
 }

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -27,15 +28,15 @@ from shared.messaging import publish
 MOST_LINKS = 500
 
 _STORE = """
-    INSERT INTO chain_links (id, platform_id, entries, content, months)
-    SELECT i, p, e, c, m::jsonb FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bytea[], $5::text[])
-        AS x (i, p, e, c, m)
+    INSERT INTO chain_links (id, platform_id, entries, content, months, flips)
+    SELECT i, p, e, c, m::jsonb, f::jsonb
+    FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bytea[], $5::text[], $6::text[]) AS x (i, p, e, c, m, f)
 """
 # One process links at a time: the second waits, and finds the work done.
 _ALONE = "SELECT pg_advisory_xact_lock(hashtext('risk.chains'))"
 _WAITING = "SELECT pg_advisory_xact_lock_shared(hashtext('risk.chains'))"
 _UNCHAINED = """
-    SELECT id, platform_id, entries, content, months FROM chain_links WHERE sequence IS NULL ORDER BY id LIMIT $1
+    SELECT id, platform_id, entries, content, months, flips FROM chain_links WHERE sequence IS NULL ORDER BY id LIMIT $1
 """
 _HEADS = "SELECT platform_id, length, hash, entries FROM chains WHERE platform_id = ANY ($1)"
 _CHAIN = """
@@ -54,6 +55,11 @@ _COUNT = """
         AS x (p, m, c, o, a)
     ON CONFLICT (platform_id, month, currency) DO UPDATE SET orders = platform_months.orders + excluded.orders,
         amount_minor = platform_months.amount_minor + excluded.amount_minor, version = platform_months.version + 1
+"""
+_COUNT_FLIPS = """
+    INSERT INTO flag_days (platform_id, account_id, day, flag, flips)
+    SELECT p, a, $5, f, n FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[]) AS x (p, a, f, n)
+    ON CONFLICT (platform_id, account_id, day, flag) DO UPDATE SET flips = flag_days.flips + excluded.flips
 """
 
 Month = tuple[str, str]
@@ -99,6 +105,7 @@ async def record(session: AsyncSession, changes: Sequence[Change]) -> None:
             len(own),
             ledger.pack([ledger.entry(change.event) for change in own]),
             msgspec.json.encode(_months(own)).decode(),
+            msgspec.json.encode(_flips(own)).decode(),
         )
         for platform_id, own in of_platform.items()
     ]
@@ -118,6 +125,20 @@ def _months(changes: Sequence[Change]) -> list[tuple[str, str, int, int]]:
                     orders[month] += sign
                     amounts[month] += sign * stated.due_minor
     return [(*month, n, amounts[month]) for month, n in sorted(orders.items()) if n or amounts[month]]
+
+
+def _flips(changes: Sequence[Change]) -> list[tuple[str, str, int]]:
+    """Return how many orders of each operator were flagged that had come without the flag."""
+    flips: Counter[tuple[str, str]] = Counter()
+    for event, before, after in changes:
+        if before is None or event.trade is None:
+            continue
+        for flag, was, now in (
+            ("cancelled", before.cancelled, after.cancelled),
+            ("returned", before.returned, after.returned),
+        ):
+            flips[str(event.trade.account_id), flag] += now and not was
+    return [(*key, n) for key, n in sorted(flips.items()) if n]
 
 
 async def link(session: AsyncSession, *, at: datetime) -> int:
@@ -141,6 +162,7 @@ async def link(session: AsyncSession, *, at: datetime) -> int:
     ends = zip(*((platform, *heads[platform]) for platform in platforms), strict=True)
     await connection.execute(_EXTEND, *map(list, ends), at)
     await _count(session, rows)
+    await _count_flips(session, rows, at.date())
     await publish(session, [_extended(platform, heads[platform], at) for platform in platforms], source="risk")
     return len(rows)
 
@@ -157,6 +179,16 @@ async def _count(session: AsyncSession, rows: Sequence[asyncpg.Record]) -> None:
     counted = [(*key, orders[key], amounts[key]) for key in sorted(orders)]
     if counted:
         await (await driver(session)).execute(_COUNT, *map(list, zip(*counted, strict=True)))
+
+
+async def _count_flips(session: AsyncSession, rows: Sequence[asyncpg.Record], day: date) -> None:
+    flips: Counter[tuple[str, UUID, str]] = Counter()
+    for row in rows:
+        for account, flag, n in row["flips"]:
+            flips[row["platform_id"], UUID(account), flag] += n
+    counted = [(*key, flips[key]) for key in sorted(flips)]
+    if counted:
+        await (await driver(session)).execute(_COUNT_FLIPS, *map(list, zip(*counted, strict=True)), day)
 
 
 def _extended(platform_id: str, head: Head, at: datetime) -> ChainExtended:

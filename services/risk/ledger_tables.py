@@ -26,6 +26,8 @@ class ChainLink(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
     # What it adds to months: `[month, currency, orders, amount_minor]`.
     months: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
+    # Orders that were flagged after they had come: `[account_id, flag, orders]`.
+    flips: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     sequence: Mapped[int | None] = mapped_column(BigInteger)
     hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     stated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
@@ -56,6 +58,19 @@ class PlatformMonth(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     # It grows with each change.
     version: Mapped[int] = mapped_column(BigInteger)
+
+
+class FlagDay(Base):
+    """How many orders of an operator were cancelled, or came back, by what was stated on a day."""
+
+    __tablename__ = "flag_days"
+    __table_args__ = (Index("ix_flag_days_day", "day"),)
+
+    platform_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    flag: Mapped[str] = mapped_column(Text, primary_key=True)
+    flips: Mapped[int] = mapped_column(BigInteger)
 
 
 class StatedTotals(Base):

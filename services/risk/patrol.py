@@ -15,7 +15,7 @@ import polars as pl
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, feature_log, known_rings, opinions, sales, standings
+from services.risk import alerts, feature_log, flips, known_rings, opinions, sales, standings
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
 from services.risk.opinions import Reputation
@@ -111,6 +111,7 @@ async def go_round(sessions: Sessions) -> None:
             await _reputations(session, beat)
             await _parcels(session, beat)
         if until is not None:
+            await flips.watch(session, bought, on=utc_now().date())
             await standings.assess(session, at=until)
             await feature_log.forget_before(session, utc_now())
             for ledger in (sales.LEDGER, opinions.LEDGER):

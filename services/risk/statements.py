@@ -26,6 +26,8 @@ class Stated(Struct, frozen=True, array_like=True, gc=False):
     settled_at: datetime | None = None
     # By how much payments changed while none came.
     paid_shift_minor: int = 0
+    cancelled: bool = False
+    returned: bool = False
 
     @property
     def is_restated(self) -> bool:
@@ -58,7 +60,7 @@ def restated(before: Stated | None, event: TransactionEvent, now: datetime) -> S
         again = event.payments == before.payments
         shift = before.paid_shift_minor + (event.paid_minor - before.paid_minor if again else 0)
     amounts = (event.currency, event.due_minor, own, event.paid_minor, event.payments)
-    return Stated(event.revision, *amounts, event.placed_at, *settled, shift)
+    return Stated(event.revision, *amounts, event.placed_at, *settled, shift, event.cancelled, event.returned)
 
 
 def features(stated: Stated) -> dict[str, Any]:

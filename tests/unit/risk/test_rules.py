@@ -149,6 +149,10 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {**MONTH, "stated_amount_minor": 9_990},
     ),
     "totals_orders": ({**MONTH, "only_known": 1}, {**MONTH, "only_known": 0}),
+    "flags_flipped": (
+        {"flip_improbability": 6.0, "flips": 10, "flip_share": 0.2},
+        {"flip_improbability": 60.0, "flips": 9, "flip_share": 0.2},
+    ),
     "light_parcel": ({"weight_g": 19, "goods_minor": 3_000}, {"weight_g": 19, "goods_minor": 2_999}),
     "instant_delivery": ({"delivery_h": 0.9}, {"delivery_h": 1.0}),
     "buyer_repeats_day": ({"buyer_orders_day": 5}, {"buyer_orders_day": 4}),

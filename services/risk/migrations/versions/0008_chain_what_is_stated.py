@@ -1,4 +1,4 @@
-"""Keep what platforms stated in hash chains, months counted from them, and the totals that platforms give."""
+"""Keep what platforms stated in hash chains, months and flags counted from them, and totals that platforms give."""
 
 import csv
 from pathlib import Path
@@ -15,7 +15,7 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-_TABLES = ("chain_links", "chains", "platform_months", "stated_totals")
+_TABLES = ("chain_links", "chains", "platform_months", "flag_days", "stated_totals")
 _HERE = Path(__file__).parents[2]
 
 
