@@ -62,7 +62,7 @@ _COUNT_FLIPS = """
     ON CONFLICT (platform_id, account_id, day, flag) DO UPDATE SET flips = flag_days.flips + excluded.flips
 """
 
-Month = tuple[str, str]
+Month = tuple[int, int, str]
 
 
 class ChainNotFound(NotFound):
@@ -117,14 +117,24 @@ def _months(changes: Sequence[Change]) -> list[tuple[str, str, int, int]]:
     """Return what a batch adds to the months of a platform: an order counts once, whoever sold in it."""
     orders: Counter[Month] = Counter()
     amounts: Counter[Month] = Counter()
-    for change in changes:
-        if change.event.part == 0:
-            for stated, sign in ((change.before, -1), (change.after, 1)):
-                if stated is not None and stated.placed_at is not None:
-                    month = (f"{stated.placed_at:%Y-%m}-01", stated.currency)
-                    orders[month] += sign
-                    amounts[month] += sign * stated.due_minor
-    return [(*month, n, amounts[month]) for month, n in sorted(orders.items()) if n or amounts[month]]
+    for event, before, after in changes:
+        # Most revisions change nothing of it.
+        if event.part != 0 or (before is not None and _counted(before) == _counted(after)):
+            continue
+        for stated, sign in ((before, -1), (after, 1)):
+            if stated is not None and (placed := stated.placed_at) is not None:
+                month = (placed.year, placed.month, stated.currency)
+                orders[month] += sign
+                amounts[month] += sign * stated.due_minor
+    return [
+        (f"{year:04}-{month:02}-01", currency, n, amounts[year, month, currency])
+        for (year, month, currency), n in sorted(orders.items())
+        if n or amounts[year, month, currency]
+    ]
+
+
+def _counted(stated: Stated) -> tuple[object, ...]:
+    return stated.placed_at, stated.currency, stated.due_minor
 
 
 def _flips(changes: Sequence[Change]) -> list[tuple[str, str, int]]:
@@ -133,12 +143,11 @@ def _flips(changes: Sequence[Change]) -> list[tuple[str, str, int]]:
     for event, before, after in changes:
         if before is None or event.trade is None:
             continue
-        for flag, was, now in (
-            ("cancelled", before.cancelled, after.cancelled),
-            ("returned", before.returned, after.returned),
-        ):
-            flips[str(event.trade.account_id), flag] += now and not was
-    return [(*key, n) for key, n in sorted(flips.items()) if n]
+        if after.cancelled and not before.cancelled:
+            flips[str(event.trade.account_id), "cancelled"] += 1
+        if after.returned and not before.returned:
+            flips[str(event.trade.account_id), "returned"] += 1
+    return [(*key, n) for key, n in sorted(flips.items())]
 
 
 async def link(session: AsyncSession, *, at: datetime) -> int:
