@@ -18,6 +18,8 @@ _MOST_BUYERS = 500
 _POPULARITY_BASE = 5
 # A block this improbable by chance is a ring.
 CHANCE_LOG10 = -3.0
+# So many join a ring by chance.
+_JOIN_BY_CHANCE = 0.1
 _MOST_RINGS, _MOST_MISSES = 200, 20
 
 
@@ -125,7 +127,7 @@ def _joined(pairs: Pairs, members: tuple[Flags, Flags], degrees: tuple[Ints, Int
         with_members = np.bincount(own[inside[1 - side][other]], minlength=pairs.sizes[side])
         expected = degrees[side] * float(degrees[1 - side][inside[1 - side]].sum()) / len(pairs.buyer)
         surprise = _tail(with_members, np.maximum(expected, 1e-300))
-        inside[side] |= (with_members > 1) & (surprise > np.log(pairs.sizes[side]) - CHANCE_LOG10 * np.log(10))
+        inside[side] |= (with_members > 1) & (surprise > np.log(pairs.sizes[side] / _JOIN_BY_CHANCE))
     return inside[0], inside[1]
 
 
