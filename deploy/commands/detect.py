@@ -98,7 +98,7 @@ def _orders(task: Task) -> Found:
     _refuse(task, Kind.ORDERS, train="nothing is learned", label="nothing is learned")
     frame, problems = orders.read(_table(task.source), task.names)
     judged = orders.rank(frame)
-    how = f"no labels, {len(judged.rings):,} rings"
+    how = f"no labels, rings found: {len(judged.rings):,}"
     return Found(judged.orders.items(), problems, how, {"shops": judged.shops.items()})
 
 
