@@ -81,8 +81,7 @@ chaos: $(STAMP) ## the kill loop (KILLS=<n>)
 detect: $(STAMP) ## the detection tracks on real data, into docs/detection.md (DATA=<directory> PEERS=1)
 	$(if $(call on,$(PEERS)),@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-peers.lock)
-	@# Threads that wait leave the core to whoever else is there.
-	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.detection --data $(or $(DATA),data)
+	$(BIN)/python -m benchmarks.detection --data $(or $(DATA),data)
 
 docs: $(STAMP) ## generate the documents that are made from code
 	$(BIN)/python -m deploy.documents

@@ -210,13 +210,18 @@ class TestDetectOthers:
         assert y["reasons"].startswith("amount=99, 9")
 
     def test_uses_further_columns_of_transactions_but_never_the_outcome(self, cli: CliRunner, tmp_path: Path) -> None:
-        rows = [f"{n},{n * 900},a{n % 9},t{n % 5},10,{'xyz'[n % 3]},{int(n % 3 == 2)},EUR" for n in range(4000)]
-        (tmp_path / "in.csv").write_text("id,time,source,target,amount,kind,bad,currency\n" + "\n".join(rows))
+        bad = [n % 3 == 2 and n % 10 != 7 for n in range(4000)]
+        rows = [
+            f"{n},{n * 900},a{n % 9},t{n % 5},10,{'xyz'[n % 3]},{int(is_bad)},EUR,{n % 2 + 1 if is_bad else 0}"
+            for n, is_bad in enumerate(bad)
+        ]
+        (tmp_path / "in.csv").write_text("id,time,source,target,amount,kind,bad,currency,detail\n" + "\n".join(rows))
 
         result = cli.invoke(app, [*command(tmp_path, "transactions"), "--label", "bad"])
 
         assert result.exit_code == 0, result.output
-        assert "4,000 scored (by outcomes known then, with kind)" in " ".join(result.output.split())
+        said = "4,000 scored (by outcomes known then, with kind, without detail, which tells the outcome)"
+        assert said in " ".join(result.output.split())
         with (tmp_path / "out.csv").open(newline="") as file:
             late = [row for row in csv.DictReader(file) if int(row["id"]) > 3000]
         first = sorted(late, key=lambda row: -float(row["score"]))[:300]
