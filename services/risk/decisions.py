@@ -163,6 +163,8 @@ async def _flush(session: AsyncSession, watch: Watch) -> dict[Version, str]:
     for _, count in counted:
         count.rows = count.hits = count.timed_rows = count.timed_ns = 0
     slow = [version for version, count in watch.counts.items() if count.slow >= MOST_SLOW]
+    for version in slow:
+        watch.counts[version].slow = 0
     because = dict.fromkeys(slow, f"it takes more than {MOST_NS_PER_ROW / 1000:g} µs a row")
     for row in await connection.fetch(_EXCESSES, codes, versions, FEWEST_ROWS, MOST_HITS_SHARE):
         held = f"it held for {row['hits']:,} of {row['rows']:,} rows, and so says nothing of any"

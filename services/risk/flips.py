@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import numpy as np
 import polars as pl
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import alerts
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
+from services.risk.repeats import divergence
 from shared.database import driver
 
 STREAM = "flags"
@@ -113,5 +115,4 @@ def _tail(share: float, orders: int, chance: float) -> float:
     """Return how improbable such a share is, in powers of ten: Chernoff's bound, exp(-n KL(share, chance))."""
     if share <= chance:
         return 0.0
-    rest = (1 - share) * math.log((1 - share) / (1 - chance)) if share < 1 else 0.0
-    return orders * (share * math.log(share / chance) + rest) / math.log(10)
+    return orders * float(divergence(np.array(share), np.array(chance))) / math.log(10)

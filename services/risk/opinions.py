@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.risk import co_reviews
 from services.risk.boosting import Floats
 from services.risk.ledgers import Ledger
+from services.risk.repeats import divergence
+from services.risk.rings import numbered
 from shared.events.listings import ReviewRecorded
 
 # Of one platform; a text that is too short to be copied has no hash.
@@ -81,7 +83,7 @@ def judge(opinions: pl.DataFrame) -> list[Reputation]:
 
 def _signals(known: pl.DataFrame) -> list[pl.Series]:
     """Return of each review: how crowded its time is, whether its text is a copy, whether its writer has companions."""
-    shop = _numbers(known["account_id"])
+    shop = numbered(known["account_id"])
     time = known["posted_at"].dt.epoch("us").to_numpy() / 1e6
     near, expected = co_reviews.crowding(shop, time)
     burst = co_reviews.surprise(near, expected) / np.log(10)
@@ -92,7 +94,7 @@ def _signals(known: pl.DataFrame) -> list[pl.Series]:
     named = known["reviewer"].is_not_null().to_numpy()
     companions = np.zeros(known.height, np.bool_)
     if named.any():
-        reviewer = _numbers(known["reviewer"].filter(pl.Series(named)))
+        reviewer = numbered(known["reviewer"].filter(pl.Series(named)))
         companions[named] = co_reviews.lockstep(reviewer, shop[named], time[named]).partners > 0
     return [
         pl.Series("near", near + 1),
@@ -110,10 +112,5 @@ def _above(share: pl.Series, reviews: pl.Series, usual: float) -> Floats:
     """Return the power of ten of how improbable such a share of praise is, by Chernoff's bound."""
     own, count = share.to_numpy(), reviews.to_numpy()
     usual = min(max(usual, 1e-6), 1 - 1e-6)
-    yes = own * np.log(np.maximum(own, 1e-300) / usual)
-    no = (1 - own) * np.log(np.maximum(1 - own, 1e-300) / (1 - usual))
-    return np.asarray(np.where(own > usual, count * (yes + no), 0.0) / np.log(10))
-
-
-def _numbers(column: pl.Series) -> co_reviews.Ints:
-    return column.rank("dense").to_numpy().astype(np.int64) - 1
+    above = np.where(own > usual, count * divergence(own, np.full(len(own), usual)), 0.0)
+    return np.asarray(above / np.log(10))

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 
 from services.risk import tables
 from services.risk.boosting import Ranked
 from services.risk.brushing import Brushing, Web, look
-from services.risk.peeling import Ints
-from services.risk.rings import Orders
+from services.risk.rings import Orders, numbered
 from services.risk.tables import MOMENT, Column, Fault, Problem
 from services.risk.tails import Surprise, least_probable
 
@@ -47,8 +45,8 @@ def rank(frame: pl.DataFrame) -> Judged:
     whole = frame.drop_nulls().unique(["order_ref", "shop_ref", "buyer_ref"], keep="first", maintain_order=True)
     whole = whole.sort("shop_ref", "time", "buyer_ref", "order_ref")
     buyers, shops = (whole[name].unique().sort() for name in ("buyer_ref", "shop_ref"))
-    numbered = Orders(_numbers(whole["shop_ref"]), _numbers(whole["buyer_ref"]), whole["time"].to_numpy())
-    found = look(numbered)
+    orders_of = Orders(numbered(whole["shop_ref"]), numbered(whole["buyer_ref"]), whole["time"].to_numpy())
+    found = look(orders_of)
     of_orders, of_shops = _surprises(found)
     orders = dict.fromkeys((ref for ref in frame["order_ref"] if ref is not None), _UNREAD)
     for ref, one in zip(whole["order_ref"], least_probable(of_orders), strict=True):
@@ -59,10 +57,6 @@ def rank(frame: pl.DataFrame) -> Judged:
         dict(zip(shops, least_probable(of_shops), strict=True)),
         [(buyers.gather(ring.buyers).to_list(), shops.gather(ring.shops).to_list()) for ring in found.web.rings],
     )
-
-
-def _numbers(column: pl.Series) -> Ints:
-    return column.rank("dense").to_numpy().astype(np.int64) - 1
 
 
 def _surprises(found: Brushing) -> tuple[list[Surprise], list[Surprise]]:

@@ -20,7 +20,7 @@ from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
 from services.risk.opinions import Reputation
 from services.risk.shops import SALES, Judged, Shop, judge
-from shared.clock import utc_now
+from shared.clock import utc_now, wait
 from shared.database import CONNECTION_ERRORS, Sessions, driver, transaction
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ async def patrol(sessions: Sessions, stop: asyncio.Event) -> None:
                 finished_at = time.monotonic()
         except CONNECTION_ERRORS as error:
             log.info("patrol_waits", error=repr(error))
-        await _pause(stop, _POLL_SECONDS)
+        await wait(stop, _POLL_SECONDS)
 
 
 async def go_round(sessions: Sessions) -> None:
@@ -210,11 +210,3 @@ async def _parcels(session: AsyncSession, beat: Beat) -> None:
     await alerts.raise_alerts(session, raised)
     over = await connection.fetch(_SHIPPED_AFTER_ALL, "parcels")
     await alerts.withdraw(session, [row["id"] for row in over], at=beat.until)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -1,10 +1,12 @@
 """Answers about alerts, assessments and operators, read from this service's tables."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import Select, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from services.risk import patrol, rule_life
 from services.risk.alerts import AlertNotFound
@@ -29,6 +31,7 @@ _BY_CLASS = (
     .order_by(OperatorStanding.risk_class)
 )
 _DAY_TOTALS = (RuleDay.rows, RuleDay.hits, RuleDay.timed_rows, RuleDay.timed_ns)
+R = TypeVar("R")
 _SEVERITIES = ("low", "medium", "high", "critical")
 
 
@@ -53,17 +56,12 @@ async def alerts(
     limit: int,
 ) -> tuple[list[Alert], str | None]:
     """Return a page of alerts, newest first, and the cursor of the next."""
-    statement = select(Alert).order_by(Alert.raised_at.desc(), Alert.id.desc()).limit(limit + 1)
+    statement = select(Alert)
     if account_id is not None:
         statement = statement.where(Alert.account_id == account_id)
     if rule is not None:
         statement = statement.where(Alert.rule == rule)
-    if after is not None:
-        statement = statement.where(tuple_(Alert.raised_at, Alert.id) < (after.at, after.id))
-    found = list((await session.execute(statement)).scalars())
-    page = found[:limit]
-    more = len(found) > limit
-    return page, Cursor(page[-1].raised_at, page[-1].id).encode() if more else None
+    return await _page(session, statement, (Alert.raised_at, Alert.id), after, limit)
 
 
 async def alert(session: AsyncSession, identifier: UUID) -> Alert:
@@ -78,28 +76,20 @@ async def rings(
     session: AsyncSession, *, account_id: UUID | None, after: Cursor | None, limit: int
 ) -> tuple[list[Ring], str | None]:
     """Return a page of rings, last seen first, and the cursor of the next."""
-    statement = select(Ring).order_by(Ring.seen_at.desc(), Ring.id.desc()).limit(limit + 1)
+    statement = select(Ring)
     if account_id is not None:
         statement = statement.where(Ring.accounts.contains([account_id]))
-    if after is not None:
-        statement = statement.where(tuple_(Ring.seen_at, Ring.id) < (after.at, after.id))
-    found = list((await session.execute(statement)).scalars())
-    page = found[:limit]
-    return page, Cursor(page[-1].seen_at, page[-1].id).encode() if len(found) > limit else None
+    return await _page(session, statement, (Ring.seen_at, Ring.id), after, limit)
 
 
 async def incidents(
     session: AsyncSession, *, kind: str | None, after: Cursor | None, limit: int
 ) -> tuple[list[Incident], str | None]:
     """Return a page of incidents, last found first, and the cursor of the next."""
-    statement = select(Incident).order_by(Incident.found_at.desc(), Incident.id.desc()).limit(limit + 1)
+    statement = select(Incident)
     if kind is not None:
         statement = statement.where(Incident.kind == kind)
-    if after is not None:
-        statement = statement.where(tuple_(Incident.found_at, Incident.id) < (after.at, after.id))
-    found = list((await session.execute(statement)).scalars())
-    page = found[:limit]
-    return page, Cursor(page[-1].found_at, page[-1].id).encode() if len(found) > limit else None
+    return await _page(session, statement, (Incident.found_at, Incident.id), after, limit)
 
 
 async def ring(session: AsyncSession, identifier: UUID) -> Ring:
@@ -170,13 +160,26 @@ async def investigations(
     session: AsyncSession, *, after: Cursor | None, limit: int
 ) -> tuple[list[Investigation], str | None]:
     """Return a page of proposals, newest first, and the cursor of the next."""
-    newest = (Investigation.proposed_at.desc(), Investigation.id.desc())
-    statement = select(Investigation).order_by(*newest).limit(limit + 1)
+    return await _page(session, select(Investigation), (Investigation.proposed_at, Investigation.id), after, limit)
+
+
+async def _page(
+    session: AsyncSession,
+    statement: Select[R],
+    order: tuple[InstrumentedAttribute[datetime], InstrumentedAttribute[UUID]],
+    after: Cursor | None,
+    limit: int,
+) -> tuple[list[R], str | None]:
+    """Return a page of what a statement finds, newest first by a time and an id, and the cursor of the next."""
+    at, identifier = order
+    statement = statement.order_by(at.desc(), identifier.desc()).limit(limit + 1)
     if after is not None:
-        statement = statement.where(tuple_(Investigation.proposed_at, Investigation.id) < (after.at, after.id))
+        statement = statement.where(tuple_(at, identifier) < (after.at, after.id))
     found = list((await session.execute(statement)).scalars())
     page = found[:limit]
-    return page, Cursor(page[-1].proposed_at, page[-1].id).encode() if len(found) > limit else None
+    if len(found) <= limit:
+        return page, None
+    return page, Cursor(getattr(page[-1], at.key), getattr(page[-1], identifier.key)).encode()
 
 
 async def rules(session: AsyncSession) -> list[Rule]:

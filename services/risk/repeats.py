@@ -76,14 +76,14 @@ def repeated(pairs: Pairs) -> Repeats:
     further = -np.log(np.minimum(twice / once + by_chance, _MOST_LIKELY))
     return Repeats(
         of_pair=np.where(orders > 1, first + (orders - 2) * further, 0.0),
-        of_shop=np.where(share > expected, effective * _divergence(share, expected), 0.0),
+        of_shop=np.where(share > expected, effective * divergence(share, expected), 0.0),
         orders=orders,
         shop_orders=by_shop.astype(np.int64),
         shop_buyers=buyers,
     )
 
 
-def _divergence(share: Floats, expected: Floats) -> Floats:
+def divergence(share: Floats, expected: Floats) -> Floats:
     """Return the divergence of Kullback and Leibler between two chances of yes or no."""
     yes = share * np.log(np.maximum(share, 1e-300) / expected)
     no = (1 - share) * np.log(np.maximum(1 - share, 1e-300) / (1 - expected))

@@ -4,6 +4,7 @@ from math import lgamma, log
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
 from services.risk.boosting import Floats
 from services.risk.peeling import Flags, Ints, peel, shared_beyond_chance
@@ -49,6 +50,11 @@ class Ring(NamedTuple):
     expected: float
     # Upper bound, as a decimal logarithm, of the chance that any block of this size holds so many pairs.
     chance_log10: float
+
+
+def numbered(column: pl.Series) -> Ints:
+    """Return a number from 0 for each value of a column without unknown ones, in the order of the values."""
+    return column.rank("dense").to_numpy().astype(np.int64) - 1
 
 
 def pair_up(orders: Orders) -> Pairs:

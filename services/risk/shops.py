@@ -8,9 +8,8 @@ import polars as pl
 
 from services.risk.boosting import Floats
 from services.risk.brushing import Brushing, look
-from services.risk.peeling import Ints
 from services.risk.repeats import repeated
-from services.risk.rings import Orders, Ring, pair_up
+from services.risk.rings import Orders, Ring, numbered, pair_up
 
 # One row an operator's part in an order, of one platform.
 SALES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -77,11 +76,7 @@ def judge(sales: pl.DataFrame) -> Judged:
 
 def _orders(known: pl.DataFrame, who: str) -> Orders:
     time = known["placed_at"].dt.epoch("us").to_numpy() / 1e6
-    return Orders(_numbers(known["account_id"]), _numbers(known[who]), time)
-
-
-def _numbers(column: pl.Series) -> Ints:
-    return column.rank("dense").to_numpy().astype(np.int64) - 1
+    return Orders(numbered(known["account_id"]), numbered(known[who]), time)
 
 
 def _columns(known: pl.DataFrame, orders: Orders, found: Brushing) -> dict[str, Any]:
@@ -109,12 +104,12 @@ def _columns(known: pl.DataFrame, orders: Orders, found: Brushing) -> dict[str, 
 
 def _shared(known: pl.DataFrame, what: str, shops: int) -> Floats:
     """Return how improbable it is that a shop's buyers share so few devices, or addresses."""
-    told = known.with_columns(shop=pl.Series(_numbers(known["account_id"]))).drop_nulls(what)
+    told = known.with_columns(shop=pl.Series(numbered(known["account_id"]))).drop_nulls(what)
     # A buyer's own device is no news: each pair of buyer and device counts once.
     once = told.unique(["shop", "buyer_ref", what], maintain_order=True)
     improbable = np.zeros(shops)
     if once.height:
-        pairs = pair_up(Orders(once["shop"].to_numpy(), _numbers(once[what]), np.zeros(once.height)))
+        pairs = pair_up(Orders(once["shop"].to_numpy(), numbered(once[what]), np.zeros(once.height)))
         found = repeated(pairs).of_shop
         improbable[: len(found)] = found
     return improbable

@@ -15,6 +15,7 @@ from numba import njit
 from services.risk import boosting, categories, tables
 from services.risk.boosting import Floats, Ranked, Words
 from services.risk.declarations import Outcomes
+from services.risk.rings import numbered
 from services.risk.tables import MOMENT, Column, Fault, Problem
 
 COLUMNS: dict[str, Column] = {
@@ -94,8 +95,8 @@ def in_order(frame: pl.DataFrame) -> Ordered:
     return Ordered(
         whole["row"].to_numpy().astype(np.int64),
         whole["time"].to_numpy(),
-        whole["source"].rank("dense").to_numpy().astype(np.int64) - 1,
-        whole["target"].rank("dense").to_numpy().astype(np.int64) - 1,
+        numbered(whole["source"]),
+        numbered(whole["target"]),
         whole["amount"].to_numpy(),
     )
 

@@ -284,6 +284,21 @@ class TestSuspension:
 
         assert "after" in await hits(risk)
 
+    async def test_befalls_a_rule_that_was_too_slow_too_often(self, risk: Service) -> None:
+        await save(risk)
+        await approve(risk)
+        await handle(risk, [overpaid("a")])
+        async with in_transaction(risk.sessions) as session:
+            watch = kept(session, decisions.Watch)
+            watch.counts["overpaid", 1].slow, watch.flush_at = decisions.MOST_SLOW, 0.0
+
+        await handle(risk, [overpaid("b")])
+        await handle(risk, [overpaid("c")])
+
+        assert await hits(risk) == ["a", "b"]
+        rule = next(one for one in (await risk.get("/v1/rules")).json() if one["code"] == "overpaid")
+        assert rule["suspended_because"] == "it takes more than 20 µs a row"
+
     async def test_befalls_a_rule_that_fails_and_not_the_batch(self, risk: Service) -> None:
         await save(risk)
         await approve(risk)
