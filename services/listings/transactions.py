@@ -223,6 +223,7 @@ def _state(transaction: Known) -> dict[str, Any]:  # keyword arguments of the ev
         "parcels": len(parcels),
         "weight_g": parcels[0].weight_g if parcels else None,
         "courier": parcels[0].courier if parcels else None,
+        "waybill_refs": sorted(documents.parcels),
         "paid_at": min([p.paid_at for p in payments], default=None),
         "shipped_at": min([p.shipped_at for p in parcels if p.shipped_at], default=None),
         "delivered_at": max([p.delivered_at for p in parcels if p.delivered_at], default=None),

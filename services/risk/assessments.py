@@ -1,6 +1,6 @@
 """Every transaction gets an assessment: features of its day, the rules it hits, a score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, chains, sales, statements
+from services.risk import alerts, chains, sales, sightings, statements
 from services.risk.alerts import Raised, Subject
 from services.risk.chains import Change
 from services.risk.day_store import Days
@@ -82,6 +82,7 @@ async def assess(session: AsyncSession, events: Sequence[TransactionEvent], kept
     await kept.store(session, touched)
     fresh = {key: event for event, key in zip(events, keys, strict=True) if key in counted and key not in before}
     await sales.record(session, list(fresh.values()))
+    await sightings.publish_keys(session, changes, _firsts(keys, fresh))
     newest: dict[Key, Judged] = {}
     raised: list[Raised] = []
     for change, key, hits in zip(changes, keys, found, strict=True):
@@ -94,6 +95,15 @@ async def assess(session: AsyncSession, events: Sequence[TransactionEvent], kept
     await alerts.raise_alerts(session, raised)
     await _withdraw(session, newest, known)
     earlier.keep({key: Known(_account(one.event), _codes(one.hits), one.stated) for key, one in newest.items()})
+
+
+def _firsts(keys: Sequence[Key], fresh: Collection[Key]) -> set[int]:
+    """Return the places where orders that were not counted before stand first."""
+    places: dict[Key, int] = {}
+    for place, key in enumerate(keys):
+        if key in fresh:
+            places.setdefault(key, place)
+    return set(places.values())
 
 
 def day_key(event: TransactionEvent) -> DayKey | None:

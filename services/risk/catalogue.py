@@ -129,6 +129,41 @@ FLAGS: dict[str, Feature] = {
     ),
     "flip_improbability": Feature(pl.Float64, "powers of ten", "day", "How improbable so many are by that share"),
 }
+_COUNTED = "order, payment or parcel"
+ACTIVITY: dict[str, Feature] = {
+    "kind": Feature(
+        pl.String,
+        "class",
+        "now",
+        "Of what: account, pair (account and buyer), buyer, device, address, listing, payer, courier, waybill",
+    ),
+    "value_minor": Feature(pl.Int64, "minor units of CNY", "now", "Value of this act, at the day's rates"),
+    **{
+        f"orders_{window}": Feature(pl.Int64, "count", window, f"Acts (an {_COUNTED}) within one window around this")
+        for window in ("1h", "24h", "7d", "30d")
+    },
+    **{
+        f"value_{window}_minor": Feature(pl.Int64, "minor units of CNY", window, "Their value")
+        for window in ("1h", "24h", "7d", "30d")
+    },
+    **{
+        f"partners_{window}": Feature(
+            pl.Int64,
+            "count",
+            window,
+            "Different ones they were with: buyers; operators of a buyer; orders of a waybill",
+        )
+        for window in ("1h", "24h", "7d", "30d")
+    },
+    "seen": Feature(pl.Int64, "count", "since first seen", "Acts before this one"),
+    "usual_acts": Feature(pl.Float64, "count", "half-life 24h", "Acts with a value before this one, fading"),
+    "usual_value_minor": Feature(pl.Float64, "minor units of CNY", "half-life 24h", "Their mean value; null without"),
+    "usual_spread_minor": Feature(pl.Float64, "minor units of CNY", "half-life 24h", "Its standard deviation"),
+    "since_last_s": Feature(
+        pl.Float64, "seconds", "since first seen", "Since the newest act before; null for the first"
+    ),
+    "same_device": Feature(pl.Boolean, "flag", "since first seen", "From the device of the act that came before"),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
@@ -139,4 +174,5 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "incidents": INCIDENTS,
     "totals": TOTALS,
     "flags": FLAGS,
+    "activity": ACTIVITY,
 }

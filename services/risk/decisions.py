@@ -64,13 +64,17 @@ async def decide(
     session: AsyncSession, stream: str, rows: Sequence[Mapping[str, Any]], about: Sequence[UUID] = ()
 ) -> list[list[Hit]]:
     """Return the live rules that hold for each row, and keep the features of rows that are `about` something."""
-    if not rows:
-        return []
+    return await decide_columns(session, stream, frame_of(stream, rows), about) if rows else []
+
+
+async def decide_columns(
+    session: AsyncSession, stream: str, frame: pl.DataFrame, about: Sequence[UUID] = ()
+) -> list[list[Hit]]:
+    """Do the same for rows, at least one, that are columns already."""
     rules = await kept(session, RuleBook).in_force(session, stream=stream, on=utc_now().date())
-    frame = frame_of(stream, rows)
     if about:
         await feature_log.keep(session, stream, frame, about)
-    sound, found = await _evaluated(session, stream, rules, frame, rows)
+    sound, found = await _evaluated(session, stream, rules, frame)
     await _watched(session, stream, sound, frame, found)
     return [[hit for hit in hits if hit.rule.is_live] for hits in found]
 
@@ -80,13 +84,10 @@ async def _evaluated(
     stream: str,
     rules: Sequence[Compiled],
     frame: pl.DataFrame,
-    rows: Sequence[Mapping[str, Any]],
 ) -> tuple[Sequence[Compiled], list[list[Hit]]]:
     """Evaluate; where that fails, suspend the rules that fail alone and go on without them."""
-    if not rules:
-        return rules, [[] for _ in rows]
     try:
-        return rules, hits_of(rules, frame, rows)
+        return rules, hits_of(rules, frame)
     except (PolarsError, PanicException):
         failing = {(rule.code, rule.version): why for rule in rules if (why := _failure(rule, frame)) is not None}
         if not failing:
@@ -95,7 +96,7 @@ async def _evaluated(
         await suspend(session, [version], because=why)
     kept(session, RuleBook).forget(stream)
     sound = [rule for rule in rules if (rule.code, rule.version) not in failing]
-    return sound, hits_of(sound, frame, rows) if sound else [[] for _ in rows]
+    return sound, hits_of(sound, frame)
 
 
 def _failure(rule: Compiled, frame: pl.DataFrame) -> str | None:

@@ -84,18 +84,20 @@ def _schema(stream: str) -> dict[str, type[pl.DataType]]:
 
 def evaluate(rules: Sequence[Compiled], stream: str, rows: Sequence[Mapping[str, Any]]) -> list[list[Hit]]:
     """Return, for each row of features, the rules that hold; a comparison with what is unknown does not hold."""
-    return hits_of(rules, frame_of(stream, rows), rows) if rules and rows else [[] for _ in rows]
+    return hits_of(rules, frame_of(stream, rows)) if rows else []
 
 
-def hits_of(rules: Sequence[Compiled], frame: pl.DataFrame, rows: Sequence[Mapping[str, Any]]) -> list[list[Hit]]:
+def hits_of(rules: Sequence[Compiled], frame: pl.DataFrame) -> list[list[Hit]]:
     """Return the same of rows that are columns already. At most 64 rules can be evaluated together."""
-    hits: list[list[Hit]] = [[] for _ in rows]
+    hits: list[list[Hit]] = [[] for _ in range(frame.height)]
+    if not rules:
+        return hits
     # One column with a bit for each rule: asking for a column a rule costs more than the rules.
     bits = [holds(rule).cast(pl.UInt64) * (1 << i) for i, rule in enumerate(rules)]
     verdicts = frame.select(pl.sum_horizontal(bits)).to_series().to_numpy()
     for at in np.flatnonzero(verdicts).tolist():
-        verdict = int(verdicts[at])
-        hits[at] = [_hit(rule, rows[at]) for i, rule in enumerate(rules) if verdict >> i & 1]
+        verdict, row = int(verdicts[at]), frame.row(at, named=True)
+        hits[at] = [_hit(rule, row) for i, rule in enumerate(rules) if verdict >> i & 1]
     return hits
 
 

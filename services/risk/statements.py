@@ -28,6 +28,7 @@ class Stated(Struct, frozen=True, array_like=True, gc=False):
     paid_shift_minor: int = 0
     cancelled: bool = False
     returned: bool = False
+    parcels: int = 0
 
     @property
     def is_restated(self) -> bool:
@@ -60,7 +61,8 @@ def restated(before: Stated | None, event: TransactionEvent, now: datetime) -> S
         again = event.payments == before.payments
         shift = before.paid_shift_minor + (event.paid_minor - before.paid_minor if again else 0)
     amounts = (event.currency, event.due_minor, own, event.paid_minor, event.payments)
-    return Stated(event.revision, *amounts, event.placed_at, *settled, shift, event.cancelled, event.returned)
+    flags = (event.cancelled, event.returned, event.parcels)
+    return Stated(event.revision, *amounts, event.placed_at, *settled, shift, *flags)
 
 
 def features(stated: Stated) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from shared.events.base import Event
 
@@ -53,6 +53,7 @@ class _TransactionEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     parcels: int = 0
     weight_g: int | None = None
     courier: str | None = None
+    waybill_refs: list[str] = field(default_factory=list)
     placed_at: datetime | None = None
     paid_at: datetime | None = None
     shipped_at: datetime | None = None

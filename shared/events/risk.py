@@ -10,6 +10,7 @@ from shared.events.base import Event
 
 RiskClass = Literal["A", "B", "C", "D"]
 Severity = Literal["low", "medium", "high", "critical"]
+KeyKind = Literal["account", "pair", "buyer", "device", "address", "listing", "payer", "courier", "waybill"]
 Channel = Literal["release", "document_check", "inspection"]
 
 
@@ -163,6 +164,38 @@ class DeclarationChannelled(Event, frozen=True, kw_only=True, omit_defaults=True
         return self.account_id
 
 
+class KeysSighted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Trade showed buyers, devices, payers and the like whose numbers fall into one slot of the second stage.
+
+    Columns: one entry an act (an order of one operator, a payment, a parcel), and one entry a sighting, which names its
+    act by its place. All sightings of one key are in one slot, so that one owner of a partition sees them all.
+    """
+
+    type: ClassVar[str] = "risk.keys.sighted.v1"
+    topic: ClassVar[str] = "risk.sightings"
+    slot_id: UUID
+    slot: int
+    platform_ids: list[str]
+    account_ids: list[UUID | None]
+    order_refs: list[str]
+    # Milliseconds since 1970, UTC.
+    at_ms: list[int]
+    # Minor units of the currency that all are compared in; null where the day has no rate.
+    values_minor: list[int | None]
+    # Hashes of 32 bits, 0 where unknown: the device of an act, and whom a sighting was with.
+    devices: list[int]
+    acts: list[int]
+    kinds: list[KeyKind]
+    refs: list[str]
+    # The key's number of 64 bits, with a sign.
+    keys: list[int]
+    partners: list[int]
+
+    def key(self) -> UUID:
+        """Return the slot."""
+        return self.slot_id
+
+
 EVENTS: tuple[type[Event], ...] = (
     AlertRaised,
     AlertWithdrawn,
@@ -171,4 +204,5 @@ EVENTS: tuple[type[Event], ...] = (
     InvestigationProposed,
     ChainExtended,
     DeclarationChannelled,
+    KeysSighted,
 )

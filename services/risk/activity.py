@@ -1,0 +1,92 @@
+"""Second stage: what each key did lately, over all operators, and the rules about that."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import numpy as np
+import polars as pl
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk import alerts
+from services.risk.alerts import Raised, Subject
+from services.risk.catalogue import ACTIVITY
+from services.risk.cells import Floats
+from services.risk.decisions import decide_columns
+from services.risk.rules import Hit
+from services.risk.window_store import Events, Slots
+from services.risk.windows import FEATURES
+from shared.database import kept
+from shared.events.risk import KeysSighted
+
+STREAM = "activity"
+# What belongs to one operator: an alert about it names the operator.
+_OF_ONE_OPERATOR = frozenset({"account", "pair", "listing"})
+_64_BITS = (1 << 64) - 1
+
+
+class _Folded(NamedTuple):
+    events: Events
+    features: Floats
+
+
+async def watch(session: AsyncSession, sighted: Sequence[KeysSighted]) -> None:
+    """Add sightings to the state of their keys, and raise alerts where rules hold."""
+    slots = kept(session, Slots)
+    by_slot = {event.slot: [one for one in sighted if one.slot == event.slot] for event in sighted}
+    await slots.take(session, by_slot)
+    folded = {slot: _fold(slots, slot, events) for slot, events in by_slot.items()}
+    ordered = [event for events in by_slot.values() for event in events]
+    frame = _frame(ordered, list(folded.values()))
+    about = [UUID(int=key & _64_BITS) for event in ordered for key in event.keys]
+    found = await decide_columns(session, STREAM, frame, about)
+    places = [(event, place) for event in ordered for place in range(len(event.keys))]
+    raised = [_raised(*places[row], hit) for row, hits in enumerate(found) for hit in hits]
+    await alerts.raise_alerts(session, raised)
+    await slots.store(session, {slot: one.events for slot, one in folded.items()})
+
+
+def _fold(slots: Slots, slot: int, sighted: Sequence[KeysSighted]) -> _Folded:
+    parts = [_columns(event) for event in sighted]
+    events = Events(*(np.concatenate(column) for column in zip(*parts, strict=True))) if len(parts) > 1 else parts[0]
+    return _Folded(events, slots.fold(slot, events))
+
+
+def _columns(event: KeysSighted) -> Events:
+    acts = np.array(event.acts, np.int64)
+    return Events(
+        np.array(event.keys, np.int64),
+        np.array(event.at_ms, np.int64)[acts],
+        np.array(event.values_minor, np.float64)[acts],
+        np.array(event.partners, np.uint32),
+        np.array(event.devices, np.uint32)[acts],
+    )
+
+
+def _frame(sighted: Sequence[KeysSighted], folded: Sequence[_Folded]) -> pl.DataFrame:
+    """Return the features of every sighting, as the catalogue has them."""
+    features = np.concatenate([one.features for one in folded])
+    columns: dict[str, object] = {
+        "kind": [kind for event in sighted for kind in event.kinds],
+        "value_minor": np.concatenate([one.events.values for one in folded]),
+        **{name: features[:, place] for place, name in enumerate(FEATURES)},
+    }
+    frame = pl.DataFrame(columns)
+    return frame.select(
+        (pl.col(name).fill_nan(None) if frame.schema[name] == pl.Float64 else pl.col(name)).cast(feature.kind)
+        for name, feature in ACTIVITY.items()
+    )
+
+
+def _raised(event: KeysSighted, place: int, hit: Hit) -> Raised:
+    act, kind, ref = event.acts[place], event.kinds[place], event.refs[place]
+    platform_id, account_id = event.platform_ids[act], event.account_ids[act]
+    at = datetime.fromtimestamp(event.at_ms[act] / 1_000, UTC)
+    own = account_id if kind in _OF_ONE_OPERATOR else None
+    evidence = [f"{kind}:{ref}", f"order:{event.order_refs[act]}"]
+    if account_id is not None and own is None:
+        evidence.append(f"account:{account_id}")
+    # One alert for a key in a year: which of its orders came last, and so on which day it showed, is chance.
+    subject = Subject(platform_id, own, None, None, at, f"{kind}/{ref}/{at.year}", evidence)
+    return Raised(alerts.alert_id(hit.rule.code, subject), subject, hit)

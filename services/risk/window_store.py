@@ -1,0 +1,129 @@
+"""State of slots: kept by this process, restored where it is not, stored with a batch's effects.
+
+A batch is stored as it came in, a snapshot when what came since the last one is half as large: what is written grows
+with what comes, and a restart reads a snapshot and at most half as much again.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import zstandard
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.risk.cells import Floats, Ints, Marks
+from services.risk.windows import Windows
+from shared.database import driver
+
+LEAST_BYTES = 1 << 20
+
+_VERSIONS = "SELECT slot, version FROM window_slots WHERE slot = ANY ($1::smallint[])"
+_SNAPSHOTS = "SELECT slot, version, content FROM window_snapshots WHERE slot = ANY ($1::smallint[])"
+_BATCHES = """
+    SELECT b.slot, b.version, b.content FROM window_batches b LEFT JOIN window_snapshots s ON s.slot = b.slot
+    WHERE b.slot = ANY ($1::smallint[]) AND b.version > coalesce(s.version, 0) ORDER BY b.slot, b.version
+"""
+_MOVE = """
+    INSERT INTO window_slots (slot, version) SELECT * FROM unnest($1::smallint[], $2::bigint[])
+    ON CONFLICT (slot) DO UPDATE SET version = excluded.version, moved_at = now()
+    WHERE window_slots.version = excluded.version - 1
+"""
+_ADD = """
+    INSERT INTO window_batches (slot, version, content) SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[])
+"""
+_SNAPSHOT = """
+    INSERT INTO window_snapshots (slot, version, keys, evicted, content) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (slot) DO UPDATE SET version = excluded.version, keys = excluded.keys, evicted = excluded.evicted,
+        content = excluded.content, taken_at = now()
+"""
+_DROP = "DELETE FROM window_batches WHERE slot = $1 AND version <= $2"
+
+_BATCH = np.dtype([("keys", "<i8"), ("times", "<i8"), ("values", "<f8"), ("partners", "<u4"), ("marks", "<u4")])
+
+
+class StaleSlot(Exception):
+    """What was kept of a slot is not what is stored: it is read again."""
+
+
+class Events(NamedTuple):
+    """Events of keys of one slot, in order: what `Windows.fold()` takes."""
+
+    keys: Ints
+    times: Ints
+    values: Floats
+    partners: Marks
+    marks: Marks
+
+    def pack(self) -> bytes:
+        """Return them as they are stored."""
+        rows = np.empty(len(self.keys), _BATCH)
+        for name, column in self._asdict().items():
+            rows[name] = column
+        return zstandard.ZstdCompressor(level=1).compress(rows.tobytes())
+
+
+class Kept:
+    """What is kept of one slot."""
+
+    def __init__(self, windows: Windows, version: int, snapshot_bytes: int, since_bytes: int) -> None:
+        self.windows = windows
+        self.version = version
+        self.snapshot_bytes = snapshot_bytes
+        self.since_bytes = since_bytes
+
+
+class Slots:
+    """The slots of this process. A batch that fails and partitions that change hands empty it, by `kept()`."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Kept] = {}
+
+    async def take(self, session: AsyncSession, slots: Collection[int]) -> None:
+        """Make sure that what is kept of some slots is what is stored of them."""
+        rows = await (await driver(session)).fetch(_VERSIONS, list(slots))
+        stored = {row["slot"]: row["version"] for row in rows}
+        stale = [slot for slot in slots if slot not in self._kept or self._kept[slot].version != stored.get(slot, 0)]
+        if stale:
+            self._kept |= await _restored(session, stale, stored)
+
+    def fold(self, slot: int, events: Events) -> Floats:
+        """Add events to a slot that was taken, and return the features of each."""
+        return self._kept[slot].windows.fold(*events)
+
+    async def store(self, session: AsyncSession, folded: Mapping[int, Events]) -> None:
+        """Write what slots took in, in the caller's transaction. Raises StaleSlot where another owner did so too."""
+        slots, connection = sorted(folded), await driver(session)
+        packed = [folded[slot].pack() for slot in slots]
+        for slot, content in zip(slots, packed, strict=True):
+            self._kept[slot].version += 1
+            self._kept[slot].since_bytes += len(content)
+        versions = [self._kept[slot].version for slot in slots]
+        status = await connection.execute(_MOVE, slots, versions)
+        if int(status.rsplit(" ", 1)[1]) != len(slots):
+            raise StaleSlot("a slot took in something from somebody else")
+        await connection.execute(_ADD, slots, versions, packed)
+        for slot in slots:
+            await _snapshot(session, slot, self._kept[slot])
+
+
+async def _restored(session: AsyncSession, slots: Collection[int], stored: Mapping[int, int]) -> dict[int, Kept]:
+    connection = await driver(session)
+    found = {slot: Kept(Windows(), stored.get(slot, 0), 0, 0) for slot in slots}
+    for row in await connection.fetch(_SNAPSHOTS, list(slots)):
+        found[row["slot"]].windows.restore(row["content"])
+        found[row["slot"]].snapshot_bytes = len(row["content"])
+    for row in await connection.fetch(_BATCHES, list(slots)):
+        rows = np.frombuffer(zstandard.ZstdDecompressor().decompress(row["content"]), _BATCH)
+        columns = Events(*(np.ascontiguousarray(rows[name]) for name in Events._fields))
+        found[row["slot"]].windows.fold(*columns)
+        found[row["slot"]].since_bytes += len(row["content"])
+    return found
+
+
+async def _snapshot(session: AsyncSession, slot: int, kept: Kept) -> None:
+    if kept.since_bytes < max(LEAST_BYTES, kept.snapshot_bytes // 2):
+        return
+    content, connection = kept.windows.pack(), await driver(session)
+    await connection.execute(_SNAPSHOT, slot, kept.version, kept.windows.known, kept.windows.evicted, content)
+    await connection.execute(_DROP, slot, kept.version)
+    kept.snapshot_bytes, kept.since_bytes = len(content), 0

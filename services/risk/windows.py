@@ -1,0 +1,171 @@
+"""State of keys in bounded arrays: what each did within an hour, a day, a week, thirty days, and what is usual of it.
+
+Counts are exact for a key with at most eight events in thirty days. Beyond that half of a merged cell is counted where
+a window ends in it: at most 15 % of the count, up to 100,000 events of a key in order. Partners are counted among the
+newest events: a lower bound. A late event counts where it belongs. Which of two events of a window comes first changes
+what the first one sees, and not what the later one does.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import xxhash
+import zstandard
+
+from services.risk import cells
+from services.risk.cells import CELLS, EVENTS, WIDTH, Batch, Floats, Ints, Marks, Rows
+
+HOUR_MS = 3_600_000
+WIDTHS_MS = (HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, 30 * 24 * HOUR_MS)
+HALF_LIFE_MS = 24 * HOUR_MS
+MOST_KEYS = 1 << 18
+
+_WINDOWS = ("1h", "24h", "7d", "30d")
+FEATURES = (
+    *(form.format(window) for form in ("orders_{}", "value_{}_minor", "partners_{}") for window in _WINDOWS),
+    *("seen", "usual_acts", "usual_value_minor", "usual_spread_minor", "since_last_s", "same_device"),
+)
+
+_LEAST = 1_024
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+_SHAPES: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+    "keys": (np.int64, ()),
+    "held": (np.int32, ()),
+    "cells": (np.int32, ()),
+    "seen": (np.int64, ()),
+    "last": (np.int64, ()),
+    "marks": (np.uint32, ()),
+    "faded": (np.float64, (3,)),
+    "times": (np.int64, (EVENTS,)),
+    "values": (np.float64, (EVENTS,)),
+    "partners": (np.uint32, (EVENTS,)),
+    "used": (np.int32, ()),
+    "began": (np.int64, (CELLS,)),
+    "ended": (np.int64, (CELLS,)),
+    "counts": (np.int64, (CELLS,)),
+    "sums": (np.float64, (CELLS,)),
+    "who": (np.uint32, (CELLS,)),
+}
+_OF_CELLS = frozenset(list(_SHAPES)[list(_SHAPES).index("used") :])
+
+
+class Mismatch(ValueError):
+    """Stored state has another form than this version reads."""
+
+
+def key_of(*parts: str) -> int:
+    """Return the number of a key, of 64 bits with a sign: the same everywhere."""
+    digest = xxhash.xxh3_64_intdigest("\0".join(parts).encode())
+    return digest - (1 << 64) if digest >> 63 else digest
+
+
+class Windows:
+    """The state of many keys. It may be believed only behind `kept()` and what `window_store.py` checks."""
+
+    def __init__(
+        self, *, half_life_ms: float = HALF_LIFE_MS, widths_ms: Sequence[int] = WIDTHS_MS, most: int = MOST_KEYS
+    ) -> None:
+        self.known = 0
+        self.evicted = 0
+        self._celled = 0
+        self._half_life = float(half_life_ms)
+        self._widths = np.array(widths_ms, np.int64)
+        self._most = most
+        self._rows = Rows(**{name: _empty(name, 0) for name in _SHAPES})
+        self._index = np.full(2 * _LEAST, -1, np.int32)
+
+    def fold(self, keys: Ints, times: Ints, values: Floats, partners: Marks, marks: Marks) -> Floats:
+        """Add events in the order given, and return the `FEATURES` of each one's key, (n, 18), right after it.
+
+        `times` are ms since 1970, `values` NaN where unknown, `partners` and `marks` 0 where unknown. When there are
+        more keys than the state may hold, those not seen for longest are forgotten: `evicted` counts them.
+        """
+        count = len(keys)
+        if self.known + count > self._most:
+            self._forget_stale(count)
+        self._make_room(self.known + count, self._celled + count)
+        found = np.empty(count, np.int64)
+        self.known = cells.locate(self._index, self._rows.keys, self.known, keys, found)
+        out = np.empty((count, WIDTH))
+        batch = Batch(found, times, values, partners, marks)
+        self._celled = cells.fold(self._rows, batch, self._widths, self._half_life, self._celled, out)
+        return out
+
+    def pack(self) -> bytes:
+        """Return the state as it is stored."""
+        arrays = {name: np.ascontiguousarray(self._part(name)).tobytes() for name in _SHAPES}
+        content = {"known": self.known, "celled": self._celled, "evicted": self.evicted, **arrays}
+        return zstandard.ZstdCompressor(level=1).compress(_pack(content))
+
+    def restore(self, packed: bytes) -> None:
+        """Take over stored state. Raises Mismatch."""
+        content: dict[str, Any] = _unpack(zstandard.ZstdDecompressor().decompress(packed))
+        if content.keys() != {*_SHAPES, "known", "celled", "evicted"}:
+            raise Mismatch("the stored state of keys has other parts than this version reads")
+        self.known, self._celled, self.evicted = content["known"], content["celled"], content["evicted"]
+        self._rows = Rows(**{name: self._read(name, content[name]) for name in _SHAPES})
+        self._index = np.full(_index_size(len(self._rows.keys)), -1, np.int32)
+        cells.reindex(self._index, self._rows.keys, self.known)
+
+    def _part(self, name: str) -> Any:  # numpy's arrays of every type
+        return getattr(self._rows, name)[: self._celled if name in _OF_CELLS else self.known]
+
+    def _read(self, name: str, stored: bytes) -> Any:  # numpy's arrays of every type
+        kind, shape = _SHAPES[name]
+        count = self._celled if name in _OF_CELLS else self.known
+        array = np.frombuffer(stored, kind)
+        if len(array) != count * int(np.prod(shape)):
+            raise Mismatch(f"the stored state of keys has {len(array)} numbers of {name} for {count} keys")
+        return array.reshape(count, *shape).copy()
+
+    def _make_room(self, keys: int, celled: int) -> None:
+        rows, grown = self._rows, {}
+        for name in _SHAPES:
+            needed, has = (celled if name in _OF_CELLS else keys), len(getattr(rows, name))
+            if has < needed:
+                larger = _empty(name, max(_LEAST, needed, has * 3 // 2))
+                larger[:has] = getattr(rows, name)
+                grown[name] = larger
+        self._rows = rows._replace(**grown)
+        if 2 * len(self._rows.keys) > len(self._index):
+            self._index = np.full(_index_size(len(self._rows.keys)), -1, np.int32)
+            cells.reindex(self._index, self._rows.keys, self.known)
+
+    def _forget_stale(self, coming: int) -> None:
+        """Forget keys that have nothing in the longest window any more, and where that is not enough the stalest."""
+        last = self._rows.last[: self.known]
+        staying = last >= last.max() - self._widths[-1]
+        room = max(0, self._most - coming)
+        if np.count_nonzero(staying) > room:
+            # A quarter at once: to forget one by one would cost as much for each.
+            newest = np.argsort(-last, kind="stable")[: room * 3 // 4]
+            self.evicted += int(np.count_nonzero(staying)) - len(newest)
+            staying = np.zeros(self.known, bool)
+            staying[newest] = True
+        self._keep(np.flatnonzero(staying))
+
+    def _keep(self, places: Ints) -> None:
+        kept = {name: self._part(name)[places] for name in _SHAPES if name not in _OF_CELLS}
+        own = kept["cells"]
+        celled = own[own >= 0]
+        kept |= {name: self._part(name)[celled] for name in _OF_CELLS}
+        own[own >= 0] = np.arange(len(celled), dtype=np.int32)
+        self.known, self._celled = len(places), len(celled)
+        self._rows = Rows(**kept)
+        self._index = np.full(_index_size(self.known), -1, np.int32)
+        cells.reindex(self._index, self._rows.keys, self.known)
+
+
+def _empty(name: str, count: int) -> Any:  # numpy's arrays of every type
+    kind, shape = _SHAPES[name]
+    return np.full((count, *shape), -1 if name == "cells" else 0, kind)
+
+
+def _index_size(keys: int) -> int:
+    size = 2 * _LEAST
+    while size < 2 * keys:
+        size *= 2
+    return size
