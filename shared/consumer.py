@@ -144,6 +144,8 @@ class Consumer:
         self._positions: dict[TopicPartition, stream_positions.Position] = {}
         self._cluster_id = ""
         self._in_a_row = 0
+        # How often partitions were taken over: what was read before that was read from somewhere else.
+        self._taken = 0
         # A rebalance waits for the batch in hand; what was read before it is not applied after it.
         self._hands = asyncio.Lock()
 
@@ -191,6 +193,7 @@ class Consumer:
     async def _consume(self, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
         committed = time.monotonic()
         while not stop.is_set():
+            taken = self._taken
             records = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
             if self._not_taken is not None:
                 raise self._not_taken
@@ -199,7 +202,8 @@ class Consumer:
                 held = consumer.assignment()
                 consumer.pause(*held)
                 started = time.monotonic()
-                await self._apply_when_possible(records, stop)
+                if not await self._apply_when_possible(records, stop, taken):
+                    self._seek(consumer, held & consumer.assignment())
                 count = sum(map(len, records.values()))
                 await wait(stop, self._pause(count, time.monotonic() - started))
                 consumer.resume(*(held & consumer.assignment()))
@@ -213,11 +217,18 @@ class Consumer:
             return 0.0
         return max(self._least_pause, min(took * PAUSE_PER_BATCH, MOST_PAUSE_SECONDS))
 
-    async def _apply_when_possible(self, records: Records, stop: asyncio.Event) -> None:
+    async def _apply_when_possible(self, records: Records, stop: asyncio.Event, taken: int) -> bool:
+        """Apply records; return False where partitions were taken over since they were asked for.
+
+        Until it is told where to read from, aiokafka reads from where the group told Kafka it was. That may be ahead of
+        what is stored here, where the database was restored from a backup: what lies between would be skipped.
+        """
         pause = 0.1
         while not stop.is_set():
             try:
                 async with self._hands:
+                    if self._taken != taken:
+                        return False
                     await self.apply(records)
             except Exception as error:
                 if isinstance(error, PositionLost) or not is_connection_error(error):
@@ -226,7 +237,8 @@ class Consumer:
                 await wait(stop, pause)
                 pause = min(pause * 2, 5.0)
             else:
-                return
+                break
+        return True
 
     async def apply(self, records: Records) -> None:
         """Apply records in one transaction; when their effects fail, one by one, the failing ones refused."""
@@ -353,14 +365,19 @@ class Consumer:
     async def take(self, consumer: AIOKafkaConsumer, assigned: Collection[TopicPartition]) -> None:
         """Seek every assigned partition to the position stored in PostgreSQL."""
         places = [(p.topic, p.partition) for p in assigned]
-        async with self._hands, transaction(self._sessions) as session:
-            stored = await stream_positions.read(session, self.name, self._cluster_id, places)
-            # What this process remembers was true of the partitions it held, and while it held them.
-            forget(session)
-        self._positions = {TopicPartition(*place): at for place, at in stored.items()}
-        for partition, at in self._positions.items():
-            consumer.seek(partition, at.next)
+        async with self._hands:
+            async with transaction(self._sessions) as session:
+                stored = await stream_positions.read(session, self.name, self._cluster_id, places)
+                # What this process remembers was true of the partitions it held, and while it held them.
+                forget(session)
+            self._taken += 1
+            self._positions = {TopicPartition(*place): at for place, at in stored.items()}
+            self._seek(consumer, assigned)
         log.info("assigned", consumer=self.name, partitions=len(places))
+
+    def _seek(self, consumer: AIOKafkaConsumer, held: Collection[TopicPartition]) -> None:
+        for partition in self._positions.keys() & set(held):
+            consumer.seek(partition, self._positions[partition].next)
 
     def leave(self, cause: Exception) -> None:
         """End this membership: without positions every record would be read and none applied."""
