@@ -1,8 +1,8 @@
 """Second stage: what each key did lately, over all operators, and the rules about that."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -15,8 +15,8 @@ from services.risk.catalogue import ACTIVITY
 from services.risk.cells import Floats
 from services.risk.decisions import decide_columns
 from services.risk.rules import Hit
-from services.risk.window_store import Events, Slots
-from services.risk.windows import FEATURES
+from services.risk.window_store import Events, Slots, together
+from services.risk.windows import FEATURES, HOUR_MS
 from shared.database import kept
 from shared.events.risk import KeysSighted
 
@@ -38,9 +38,10 @@ async def watch(session: AsyncSession, sighted: Sequence[KeysSighted]) -> None:
     await slots.take(session, by_slot)
     folded = {slot: _fold(slots, slot, events) for slot, events in by_slot.items()}
     ordered = [event for events in by_slot.values() for event in events]
-    frame = _frame(ordered, list(folded.values()))
+    kinds = [kind for event in ordered for kind in event.kinds]
+    columns = frame(kinds, together([one.events for one in folded.values()]), _stacked(folded.values()))
     about = [UUID(int=key & _64_BITS) for event in ordered for key in event.keys]
-    found = await decide_columns(session, STREAM, frame, about)
+    found = await decide_columns(session, STREAM, columns, about)
     places = [(event, place) for event in ordered for place in range(len(event.keys))]
     raised = [_raised(*places[row], hit) for row, hits in enumerate(found) for hit in hits]
     await alerts.raise_alerts(session, raised)
@@ -48,9 +49,12 @@ async def watch(session: AsyncSession, sighted: Sequence[KeysSighted]) -> None:
 
 
 def _fold(slots: Slots, slot: int, sighted: Sequence[KeysSighted]) -> _Folded:
-    parts = [_columns(event) for event in sighted]
-    events = Events(*(np.concatenate(column) for column in zip(*parts, strict=True))) if len(parts) > 1 else parts[0]
+    events = together([_columns(event) for event in sighted])
     return _Folded(events, slots.fold(slot, events))
+
+
+def _stacked(folded: Iterable[_Folded]) -> Floats:
+    return np.concatenate([one.features for one in folded])
 
 
 def _columns(event: KeysSighted) -> Events:
@@ -64,17 +68,17 @@ def _columns(event: KeysSighted) -> Events:
     )
 
 
-def _frame(sighted: Sequence[KeysSighted], folded: Sequence[_Folded]) -> pl.DataFrame:
-    """Return the features of every sighting, as the catalogue has them."""
-    features = np.concatenate([one.features for one in folded])
-    columns: dict[str, object] = {
-        "kind": [kind for event in sighted for kind in event.kinds],
-        "value_minor": np.concatenate([one.events.values for one in folded]),
+def frame(kinds: Sequence[str], events: Events, features: Floats) -> pl.DataFrame:
+    """Return the features of events, (n, 18) as `Windows.fold()` gives them, as the catalogue has them."""
+    columns: dict[str, Any] = {
+        "kind": kinds,
+        "hour": events.times // HOUR_MS % 24,
+        "value_minor": events.values,
         **{name: features[:, place] for place, name in enumerate(FEATURES)},
     }
-    frame = pl.DataFrame(columns)
-    return frame.select(
-        (pl.col(name).fill_nan(None) if frame.schema[name] == pl.Float64 else pl.col(name)).cast(feature.kind)
+    stated = pl.DataFrame(columns)
+    return stated.select(
+        (pl.col(name).fill_nan(None) if stated.schema[name] == pl.Float64 else pl.col(name)).cast(feature.kind)
         for name, feature in ACTIVITY.items()
     )
 

@@ -137,6 +137,7 @@ ACTIVITY: dict[str, Feature] = {
         "now",
         "Of what: account, pair (account and buyer), buyer, device, address, listing, payer, courier, waybill",
     ),
+    "hour": Feature(pl.Int64, "hour, UTC", "now", "Hour of the day of this act"),
     "value_minor": Feature(pl.Int64, "minor units of CNY", "now", "Value of this act, at the day's rates"),
     **{
         f"orders_{window}": Feature(pl.Int64, "count", window, f"Acts (an {_COUNTED}) within one window around this")

@@ -4,7 +4,7 @@ A batch is stored as it came in, a snapshot when what came since the last one is
 with what comes, and a restart reads a snapshot and at most half as much again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ import zstandard
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk.cells import Floats, Ints, Marks
-from services.risk.windows import Windows
+from services.risk.windows import HALF_LIFE_MS, Windows
 from shared.database import driver
 
 LEAST_BYTES = 1 << 20
@@ -62,21 +62,27 @@ class Events(NamedTuple):
         return zstandard.ZstdCompressor(level=1).compress(rows.tobytes())
 
 
+def together(parts: Sequence[Events]) -> Events:
+    """Return events of several parts, in order."""
+    return parts[0] if len(parts) == 1 else Events(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
 class Kept:
     """What is kept of one slot."""
 
-    def __init__(self, windows: Windows, version: int, snapshot_bytes: int, since_bytes: int) -> None:
+    def __init__(self, windows: Windows, version: int) -> None:
         self.windows = windows
         self.version = version
-        self.snapshot_bytes = snapshot_bytes
-        self.since_bytes = since_bytes
+        self.snapshot_bytes = 0
+        self.since_bytes = 0
 
 
 class Slots:
     """The slots of this process. A batch that fails and partitions that change hands empty it, by `kept()`."""
 
-    def __init__(self) -> None:
+    def __init__(self, half_life_ms: float = HALF_LIFE_MS) -> None:
         self._kept: dict[int, Kept] = {}
+        self._half_life_ms = half_life_ms
 
     async def take(self, session: AsyncSession, slots: Collection[int]) -> None:
         """Make sure that what is kept of some slots is what is stored of them."""
@@ -84,7 +90,9 @@ class Slots:
         stored = {row["slot"]: row["version"] for row in rows}
         stale = [slot for slot in slots if slot not in self._kept or self._kept[slot].version != stored.get(slot, 0)]
         if stale:
-            self._kept |= await _restored(session, stale, stored)
+            new = {slot: Kept(Windows(half_life_ms=self._half_life_ms), stored.get(slot, 0)) for slot in stale}
+            await _restore(session, new)
+            self._kept |= new
 
     def fold(self, slot: int, events: Events) -> Floats:
         """Add events to a slot that was taken, and return the features of each."""
@@ -106,18 +114,16 @@ class Slots:
             await _snapshot(session, slot, self._kept[slot])
 
 
-async def _restored(session: AsyncSession, slots: Collection[int], stored: Mapping[int, int]) -> dict[int, Kept]:
+async def _restore(session: AsyncSession, new: Mapping[int, Kept]) -> None:
     connection = await driver(session)
-    found = {slot: Kept(Windows(), stored.get(slot, 0), 0, 0) for slot in slots}
-    for row in await connection.fetch(_SNAPSHOTS, list(slots)):
-        found[row["slot"]].windows.restore(row["content"])
-        found[row["slot"]].snapshot_bytes = len(row["content"])
-    for row in await connection.fetch(_BATCHES, list(slots)):
+    for row in await connection.fetch(_SNAPSHOTS, list(new)):
+        new[row["slot"]].windows.restore(row["content"])
+        new[row["slot"]].snapshot_bytes = len(row["content"])
+    for row in await connection.fetch(_BATCHES, list(new)):
         rows = np.frombuffer(zstandard.ZstdDecompressor().decompress(row["content"]), _BATCH)
         columns = Events(*(np.ascontiguousarray(rows[name]) for name in Events._fields))
-        found[row["slot"]].windows.fold(*columns)
-        found[row["slot"]].since_bytes += len(row["content"])
-    return found
+        new[row["slot"]].windows.fold(*columns)
+        new[row["slot"]].since_bytes += len(row["content"])
 
 
 async def _snapshot(session: AsyncSession, slot: int, kept: Kept) -> None:
