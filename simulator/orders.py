@@ -31,6 +31,7 @@ class Flaw(IntEnum):
     AMOUNT = 1
     NO_WAYBILL = 2
     TIME_ORDER = 3
+    CHANNEL = 4
 
 
 class OrderRow(Struct, frozen=True, gc=False):
@@ -66,7 +67,7 @@ ROW = np.dtype(
     [(name, "u1" if name in _SMALL else "u4" if name == "serial" else "i4") for name in OrderRow.__struct_fields__]
 )
 
-_FLAW_SHARES = (0.004, 0.009, 0.012)
+_FLAW_SHARES = (0.004, 0.009, 0.012, 0.018)
 _UNPAID, _WITHDRAWN = 0.025, 0.012
 _TIME_TO_SHOW = 8 * DAY_MS
 
@@ -150,10 +151,10 @@ def _freight(weight_g: Integers, platform: Platform, draw: np.random.Generator) 
 
 def _flaws(placed: Moments, timeline: Timeline, draw: np.random.Generator) -> Integers:
     chance = draw.random(len(placed))
-    amount, no_waybill, time_order = _FLAW_SHARES
+    amount, no_waybill, time_order, channel = _FLAW_SHARES
     flaws = np.select(
-        [chance < amount, chance < no_waybill, chance < time_order],
-        [Flaw.AMOUNT, Flaw.NO_WAYBILL, Flaw.TIME_ORDER],
+        [chance < amount, chance < no_waybill, chance < time_order, (chance < channel) & (placed >= timeline.lapse_ms)],
+        [Flaw.AMOUNT, Flaw.NO_WAYBILL, Flaw.TIME_ORDER, Flaw.CHANNEL],
         Flaw.NONE,
     )
     # An order of yesterday without a waybill is no sign of anything yet.

@@ -16,6 +16,7 @@ Scheme = Literal[
     "time_order",
     "banned_returns",
     "undervalued_declaration",
+    "uncertified_channel",
 ]
 Strength = Literal["strong", "weak"]
 

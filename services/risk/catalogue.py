@@ -42,6 +42,21 @@ TRANSACTIONS: dict[str, Feature] = {
     "paid_shift_minor": Feature(
         pl.Int64, "minor units", "since paid", "By how much payments changed while no further one came"
     ),
+    "institution_listed": Feature(
+        pl.Boolean,
+        "flag",
+        "when paid",
+        "Every payment institution named is in the registry; null where none is named or the registry is empty",
+    ),
+    "institution_certified": Feature(
+        pl.Boolean, "flag", "when paid", "Each of those in the registry held a certificate; null where none is listed"
+    ),
+    "channel_certified": Feature(
+        pl.Boolean,
+        "flag",
+        "when paid",
+        "Each might operate the channel it was used by; null where none names a channel or the registry has none of it",
+    ),
 }
 REVIEWS: dict[str, Feature] = {
     "rating": Feature(pl.Int64, "stars", "now", "Rating, 1 to 5"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import assessments, incidents, operators, review_signals, totals, triaging
+from services.risk.certified import Registry
 from services.risk.day_store import Days
 from shared.clock import utc_now
 from shared.consumer import Handlers, Received
@@ -29,7 +30,9 @@ from shared.identifiers import platform_of
 async def on_transactions(session: AsyncSession, received: Sequence[Received]) -> None:
     """Assess transactions."""
     events = [one.event for one in received]
-    await assessments.assess(session, events, kept(session, Days), kept(session, assessments.Earlier))
+    registry = kept(session, Registry)
+    await registry.refresh(session)
+    await assessments.assess(session, events, kept(session, Days), kept(session, assessments.Earlier), registry)
 
 
 async def on_reviews(session: AsyncSession, received: Sequence[Received]) -> None:

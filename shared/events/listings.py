@@ -23,6 +23,14 @@ class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True):
     listing_refs: list[str]
 
 
+class PaidThrough(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A pair of payment institution and channel that payments of a transaction name, and when: first of each day."""
+
+    made_at: list[datetime]
+    institution_id: str | None = None
+    channel: str | None = None
+
+
 class _TransactionEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """State of a transaction after `revision` changes, as seen by one of its operators.
 
@@ -50,6 +58,8 @@ class _TransactionEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     paid_minor: int = 0
     due_minor: int = 0
     payments: int = 0
+    # Each pair that any payment names, once; payments that name neither are not in it.
+    paid_through: tuple[PaidThrough, ...] = ()
     parcels: int = 0
     weight_g: int | None = None
     courier: str | None = None

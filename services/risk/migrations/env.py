@@ -1,7 +1,9 @@
 """Alembic environment of risk."""
 
+from services.risk.institution_tables import Institution
 from services.risk.ledger_tables import ChainLink
 from shared import ingest_store
 from shared.migrations import run_migrations
 
-run_migrations(ChainLink.metadata, ingest_store.metadata)
+# The same metadata, once all files of tables have added to it.
+run_migrations(*{ChainLink.metadata, Institution.metadata}, ingest_store.metadata)

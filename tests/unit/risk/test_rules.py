@@ -171,6 +171,9 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"verdict": "rejected", "number_fault": True},
         {"verdict": "rejected", "number_fault": False},
     ),
+    "uncertified_institution": ({"institution_certified": False}, {"institution_certified": None}),
+    "uncertified_channel": ({"channel_certified": False}, {"channel_certified": None}),
+    "unknown_institution": ({"institution_listed": False}, {"institution_listed": True}),
     "banned_operator": ({"banned": True}, {"banned": False}),
 }
 

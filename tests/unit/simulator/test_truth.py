@@ -1,6 +1,7 @@
 """The planted schemes: kept apart from the stream, and really in it."""
 
 from collections import defaultdict
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,6 +29,7 @@ SCHEMES = {
     "time_order",
     "banned_returns",
     "undervalued_declaration",
+    "uncertified_channel",
 }
 
 
@@ -157,3 +159,24 @@ class TestSchemes:
         refs = sorted((entry.platform_id, ref) for entry in campaigns for ref in entry.order_refs)
 
         assert all(first != second for first, second in pairwise(refs))
+
+    def test_pay_without_certificate_exactly_where_planted(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        wrong = {ref for entry in of("uncertified_channel", planted) for ref in entry.order_refs}
+        certified: dict[tuple[str | None, str | None], list[tuple[date, date]]] = defaultdict(list)
+        for row in marketplace(events=12_000).institutions():
+            certified[row.institution_id, row.channel].append((row.certified_from, row.certified_to or date.max))
+
+        found = {
+            payment.order_ref
+            for stream in streams.values()
+            for payment in facts_of(PaymentMade, stream)
+            if not any(
+                first <= payment.paid_at.date() < end
+                for first, end in certified[payment.institution_id, payment.channel]
+            )
+        }
+
+        assert found
+        assert found == wrong
