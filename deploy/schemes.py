@@ -38,6 +38,7 @@ WATCHES: Mapping[Scheme, Watch] = {
     "uncertified_channel": Watch(
         "transaction_id", frozenset({"uncertified_institution", "uncertified_channel", "unknown_institution"})
     ),
+    "false_propaganda": Watch("account_id", frozenset({"false_propaganda", "cure_claimed"})),
     # Nothing looks for it yet.
     "banned_returns": Watch("account_id", frozenset()),
 }

@@ -109,7 +109,8 @@ def draw_orders(market: Market, placed: Moments, first: Integers, draw: np.rando
     rows["rating"] = 5 - (draw.exponential(0.6 + 2 * misconduct)).astype(np.int64).clip(max=4)
     rows["text"] = draw.integers(0, 900_000, len(rows))
     times = _draw_times(rows, placed, draw)
-    return Orders(rows, times, _draw_complaints(rows, times, misconduct, draw))
+    displeasure = 0.1 * misconduct**2 + market.listings.disappoints[first]
+    return Orders(rows, times, _draw_complaints(rows, times, displeasure, draw))
 
 
 def _draw_buyers(rows: NDArray[np.void], market: Market, draw: np.random.Generator) -> None:
@@ -200,10 +201,10 @@ def _draw_times(rows: NDArray[np.void], placed: Moments, draw: np.random.Generat
 def _draw_complaints(
     rows: NDArray[np.void],
     times: dict[Document, Moments],
-    misconduct: NDArray[np.float64],
+    displeasure: NDArray[np.float64],
     draw: np.random.Generator,
 ) -> Moments:
-    chance = 0.012 + 0.1 * misconduct**2 + 0.4 * (rows["flaw"] == Flaw.NO_WAYBILL)
+    chance = 0.012 + displeasure + 0.4 * (rows["flaw"] == Flaw.NO_WAYBILL)
     upset = (draw.random(len(rows)) < chance) & (times[Document.PAID] < NEVER)
     patience_ends = times[Document.PLACED] + 3 * DAY_MS
     arrived = times[Document.DELIVERED] < NEVER

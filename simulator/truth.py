@@ -17,6 +17,7 @@ Scheme = Literal[
     "banned_returns",
     "undervalued_declaration",
     "uncertified_channel",
+    "false_propaganda",
 ]
 Strength = Literal["strong", "weak"]
 

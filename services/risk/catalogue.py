@@ -144,6 +144,25 @@ FLAGS: dict[str, Feature] = {
     ),
     "flip_improbability": Feature(pl.Float64, "powers of ten", "day", "How improbable so many are by that share"),
 }
+CLAIMS: dict[str, Feature] = {
+    "claims": Feature(
+        pl.Int64, "count", "30 days", "Forbidden claims that stood in offers of the shop, by offer and kind"
+    ),
+    "claim_listings": Feature(pl.Int64, "count", "30 days", "Offers that made them"),
+    "cure_claims": Feature(pl.Int64, "count", "30 days", "Of those offers, the ones that claimed to treat a disease"),
+    "orders": Feature(pl.Int64, "count", "30 days", "Orders of the shop"),
+    "complaints": Feature(pl.Int64, "count", "30 days", "Complaints about the shop, but for those found groundless"),
+    "complaint_rate": Feature(pl.Float64, "share", "30 days", "Those among its orders"),
+    "usual_rate": Feature(
+        pl.Float64,
+        "share",
+        "30 days",
+        "The same of the platform's other shops but those far out; null where those have no orders",
+    ),
+    "complaint_improbability": Feature(
+        pl.Float64, "powers of ten", "30 days", "How improbable so many complaints are at the usual rate"
+    ),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
@@ -154,4 +173,5 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "incidents": INCIDENTS,
     "totals": TOTALS,
     "flags": FLAGS,
+    "claims": CLAIMS,
 }

@@ -1,16 +1,17 @@
-"""Door 2: transactions, reviews, declarations, incidents, totals and what identity found, in micro-batches."""
+"""Door 2: trade, reviews, offers, complaints, declarations, incidents, totals and operators, in micro-batches."""
 
 from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import assessments, incidents, operators, review_signals, totals, triaging
+from services.risk import assessments, claims, incidents, operators, review_signals, totals, triaging
 from services.risk.certified import Registry
 from services.risk.day_store import Days
 from shared.clock import utc_now
 from shared.consumer import Handlers, Received
 from shared.database import kept
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
+from shared.events.disputes import ComplaintFiled, ComplaintResolved
 from shared.events.identity import (
     OperatorDeregistered,
     OperatorRejected,
@@ -18,6 +19,8 @@ from shared.events.identity import (
     OperatorVerified,
 )
 from shared.events.listings import (
+    ClaimFound,
+    ListingRecorded,
     ReviewRecorded,
     TransactionMatched,
     TransactionMismatched,
@@ -60,6 +63,16 @@ async def on_totals(session: AsyncSession, received: Sequence[Received]) -> None
     await totals.record(session, received, at=utc_now())
 
 
+async def on_offers(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep what offers claim."""
+    await claims.record(session, [one.event for one in received])
+
+
+async def on_complaints(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep complaints and how they ended."""
+    await claims.file(session, [one.event for one in received])
+
+
 HANDLERS: Handlers = {
     DeclarationLodged: on_declarations,
     DeclarationCleared: on_declarations,
@@ -70,6 +83,10 @@ HANDLERS: Handlers = {
     TransactionMatched: on_transactions,
     TransactionMismatched: on_transactions,
     ReviewRecorded: on_reviews,
+    ListingRecorded: on_offers,
+    ClaimFound: on_offers,
+    ComplaintFiled: on_complaints,
+    ComplaintResolved: on_complaints,
     OperatorVerified: on_operators,
     OperatorRejected: on_operators,
     OperatorUnverified: on_operators,

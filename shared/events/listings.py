@@ -138,10 +138,39 @@ class ListingRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.listing_id
 
 
+class ClaimPlace(Struct, frozen=True, kw_only=True):
+    """Where a phrase stands: the field, and from which character to before which."""
+
+    field: Literal["title", "description"]
+    start: int
+    end: int
+    phrase: str
+
+
+class ClaimFound(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A version of an offer claims what the law forbids to claim; once for each kind of claim, with up to 20 places."""
+
+    type: ClassVar[str] = "listings.claim.found.v1"
+    topic: ClassVar[str] = "listings.listings"
+    listing_id: UUID
+    account_id: UUID
+    platform_id: str
+    listing_ref: str
+    version: int
+    code: str
+    articles: list[str]
+    places: list[ClaimPlace]
+
+    def key(self) -> UUID:
+        """Return the listing, so that what it claims comes after what is known of its version."""
+        return self.listing_id
+
+
 EVENTS: tuple[type[Event], ...] = (
     TransactionRecorded,
     TransactionMatched,
     TransactionMismatched,
     ReviewRecorded,
     ListingRecorded,
+    ClaimFound,
 )

@@ -1,6 +1,6 @@
 """The planted schemes: kept apart from the stream, and really in it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from services.listings.claims import lexicon, places
 from shared.events.platform import (
+    ListingPublished,
     OperatorDeregistered,
     OperatorRegistered,
     OrderPlaced,
@@ -30,6 +32,7 @@ SCHEMES = {
     "banned_returns",
     "undervalued_declaration",
     "uncertified_channel",
+    "false_propaganda",
 }
 
 
@@ -180,3 +183,26 @@ class TestSchemes:
 
         assert found
         assert found == wrong
+
+    def test_claim_and_disappoint_where_planted_and_do_one_of_both_elsewhere(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        source, words = marketplace(events=12_000), lexicon()
+        false = {(entry.platform_id, ref) for entry in of("false_propaganda", planted) for ref in entry.operator_refs}
+        claiming, complained, ordered = set(), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+        for platform_id, stream in streams.items():
+            for offer in facts_of(ListingPublished, stream):
+                if places(offer.description or "", date(2026, 3, 1), words):
+                    claiming.add((platform_id, offer.operator_ref))
+            ordered.update((platform_id, order.lines[0].operator_ref) for order in facts_of(OrderPlaced, stream))
+            complained.update((platform_id, one.operator_ref) for one in source.complaints(platform_id))
+
+        def rate(shops: set[tuple[str, str]]) -> float:
+            return sum(complained[shop] for shop in shops) / sum(ordered[shop] for shop in shops)
+
+        others = ordered.keys() - claiming
+        unlucky = {shop for shop in others if ordered[shop] >= 10 and complained[shop] > 0.1 * ordered[shop]}
+        assert false < claiming
+        assert rate(false) > 0.1 > 3 * rate(claiming - false)
+        assert len(unlucky) >= 3
+        assert rate(set(others - unlucky)) < 0.03

@@ -1,4 +1,4 @@
-"""Keep a registry of payment institutions with every change."""
+"""Keep a registry of payment institutions with every change, what offers claim, and what is complained of."""
 
 import csv
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import sqlalchemy
 from alembic import op
 
-from services.risk import models
-from services.risk.institution_tables import NAMES_INSTITUTION, Institution
+from services.risk import models, propaganda_tables
+from services.risk.institution_tables import NAMES_INSTITUTION
+from shared.rls import protect_by_platform
 
 revision = "0009"
 down_revision = "0008"
@@ -16,17 +17,22 @@ depends_on = None
 
 # No platform's rows: whoever may read risk's answers may know who is certified.
 _TABLES = ("institutions", "institution_certifications", "institution_channels", "institution_changes")
+# Rows of platforms.
+_OF_PLATFORMS = ("claims", "grievances")
 _RULES = Path(__file__).parents[2] / "rules.csv"
 
 
 def upgrade() -> None:
     """Apply."""
     op.execute("SET lock_timeout = '5s'")
-    tables = [Institution.metadata.tables[name] for name in _TABLES]
+    metadata = propaganda_tables.Claim.metadata
+    tables = [metadata.tables[name] for name in (*_TABLES, *_OF_PLATFORMS)]
     models.metadata.create_all(op.get_bind(), tables=tables)
     # A new database has it from its first migration, which knows the newest form of its tables.
     where = f"USING gin (evidence) WHERE {NAMES_INSTITUTION}"
     op.execute(f"CREATE INDEX IF NOT EXISTS ix_alerts_institution ON alerts {where}")
+    for table in _OF_PLATFORMS:
+        protect_by_platform(table)
     _seed_rules()
 
 
@@ -43,5 +49,5 @@ def _seed_rules() -> None:
 def downgrade() -> None:
     """Undo."""
     op.execute("DROP INDEX ix_alerts_institution")
-    for table in reversed(_TABLES):
+    for table in (*_OF_PLATFORMS, *reversed(_TABLES)):
         op.drop_table(table)
