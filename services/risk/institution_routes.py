@@ -18,10 +18,9 @@ from services.risk.institution_schemas import (
     InstitutionPage,
     WholeInstitutionOut,
 )
-from services.risk.institutions import By
+from services.risk.institutions import By, InstitutionNotFound
 from shared.auth import Caller, CallerDep, Role, require
 from shared.clock import utc_now
-from shared.errors import DomainError
 from shared.paging import MAX_PAGE, read_cursor
 from shared.web import SessionDep, problems
 
@@ -106,11 +105,13 @@ async def _entered(session: AsyncSession, row: int, stated: dict[str, Any], by: 
         async with session.begin_nested():
             changed = await _enter(session, entry, by)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        pointer = "/".join(["", *map(str, first["loc"])])
+        first = error.errors(include_url=False, include_input=False)[0]
+        # What is wrong with a whole row says itself in which field that shows.
+        where = first["loc"] or (first.get("ctx", {}).get("field", ""),)
+        pointer = "/".join(["", *map(str, where)])
         return EntryOut(row=row, outcome="refused", detail=_readable(first["msg"]), pointer=_readable(pointer))
-    except DomainError as error:
-        return EntryOut(row=row, outcome="refused", detail=error.detail, pointer=error.pointer)
+    except InstitutionNotFound as error:
+        return EntryOut(row=row, outcome="refused", detail=error.detail, pointer="/institution_id")
     return EntryOut(row=row, outcome="recorded" if changed else "unchanged")
 
 

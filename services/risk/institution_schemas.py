@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 # PostgreSQL has no text with U+0000.
 _Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
@@ -38,6 +39,16 @@ class ChannelIn(BaseModel):
     valid_to: _End = None
 
 
+_NAMED = ("name", "jurisdiction")
+_CERTIFIED = ("scheme", "number", "authority", "certified_from", "certified_to")
+_PERMITTED = ("channel", "channel_from", "channel_to")
+
+
+def _fault(field: str, why: str) -> PydanticCustomError:
+    """Return a fault of a whole row with the field that it shows in."""
+    return PydanticCustomError("row", "{why}", {"field": field, "why": why})
+
+
 class EntryIn(BaseModel):
     """A row of a list: an institution, and what is stated of it: its name, a certification, a channel, or several."""
 
@@ -57,19 +68,17 @@ class EntryIn(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        """Refuse what is half stated, and what states nothing."""
-        groups = (("name", "jurisdiction"), ("scheme", "number", "authority", "certified_from"))
-        for group in (*groups, ("channel", "channel_from")):
-            missing = [name for name in group if getattr(self, name) is None]
-            if missing and len(missing) < len(group):
-                raise ValueError(
-                    f"{missing[0]} is missing beside {next(name for name in group if name not in missing)}"
-                )
-        for end, first in (("certified_to", "certified_from"), ("channel_to", "channel_from")):
-            if getattr(self, end) is not None and getattr(self, first) is None:
-                raise ValueError(f"{first} is missing beside {end}")
+        """Refuse what is half stated, what ends before it begins, and what states nothing."""
+        for group in (_NAMED, _CERTIFIED, _PERMITTED):
+            stated = [name for name in group if getattr(self, name) is not None]
+            missing = [name for name in group if name not in stated and not name.endswith("_to")]
+            if stated and missing:
+                raise _fault(missing[0], f"{missing[0]} is missing beside {stated[0]}")
+        for first, end in (("certified_from", "certified_to"), ("channel_from", "channel_to")):
+            if getattr(self, end) is not None and getattr(self, end) < getattr(self, first):
+                raise _fault(end, f"{end} {getattr(self, end)} is before {first} {getattr(self, first)}")
         if self.name is None and self.scheme is None and self.channel is None:
-            raise ValueError("it states neither a name, nor a certification, nor a channel")
+            raise _fault("institution_id", "nothing is stated of it: no name, no certification, no channel")
         return self
 
     def certification(self) -> dict[str, Any] | None:

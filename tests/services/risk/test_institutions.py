@@ -148,7 +148,7 @@ class TestRegistry:
         ]  # fmt: skip
         assert "channel_from is missing beside channel" in refused[1][1]
         assert "stranger" in refused[2][1]
-        assert (refused[3][0], refused[4][0], refused[6][0]) == ("/chanel", "/channel_from", "/valid_to")
+        assert (refused[3][0], refused[4][0], refused[6][0]) == ("/chanel", "/channel_from", "/channel_to")
         shown = (await risk.get("/v1/institutions/pay")).json()
         assert [one["channel"] for one in shown["channels"]] == ["alipay", "card"]
 
