@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -132,16 +133,21 @@ class TestShops:
         assert await alerted(risk) == shops("false_propaganda", "liar") | shops("cure_claimed", "healer")
         assert len(await risk.rows("SELECT FROM grievances")) == 12
 
-    async def test_are_cleared_where_complaints_turn_out_groundless(self, risk: Service) -> None:
+    @pytest.mark.parametrize("claimed_days_before", [0, 45])
+    async def test_are_cleared_where_complaints_turn_out_groundless(
+        self, risk: Service, claimed_days_before: int
+    ) -> None:
         filed = complaints("liar", 12)
-        await seen(risk, [*market(), claim("liar"), *filed])
+        claimed = msgspec.structs.replace(claim("liar"), occurred_at=PLACED - timedelta(days=claimed_days_before))
+        await seen(risk, [*market(), claimed, *filed])
+        assert await alerted(risk) == shops("false_propaganda", "liar")
 
         # The news that one ended may come before the news that it was filed.
         await seen(
             risk,
             [*(resolved(one, "dismissed") for one in filed[:6]), *(resolved(one, "withdrawn") for one in filed[6:])],
         )
-        await seen(risk, filed)
+        await seen(risk, [*filed, *orders("late", 60)])
 
         assert await alerted(risk) == set()
         assert await alerted(risk, "withdrawn") == shops("false_propaganda", "liar")
