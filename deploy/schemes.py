@@ -35,6 +35,10 @@ WATCHES: Mapping[Scheme, Watch] = {
     "amount_mismatch": Watch("transaction_id", frozenset({"amount_mismatch"})),
     "missing_waybill": Watch("transaction_id", frozenset({"parcel_missing"})),
     "time_order": Watch("transaction_id", frozenset({"time_order"})),
+    "uncertified_channel": Watch(
+        "transaction_id", frozenset({"uncertified_institution", "uncertified_channel", "unknown_institution"})
+    ),
+    "false_propaganda": Watch("account_id", frozenset({"false_propaganda", "cure_claimed"})),
     # Nothing looks for it yet.
     "banned_returns": Watch("account_id", frozenset()),
 }

@@ -10,8 +10,6 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,17 +20,16 @@ from aiokafka.errors import KafkaError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import quarantine, stream_positions
-from shared.clock import utc_now, wait
+from shared.clock import wait
 from shared.database import Sessions, forget, is_connection_error, transaction
 from shared.fetching import Record, read_as_they_are
-from shared.identifiers import platform_of
 from shared.messaging import position
+from shared.received import Headers, Received, text
 from shared.settings import ANYONE, Member
 from shared.topics import read_cluster_id
 
 log = structlog.get_logger(__name__)
 
-Headers = Mapping[str, bytes | None]
 Records = Mapping[TopicPartition, Sequence[Record]]
 
 MAX_MESSAGE_BYTES = 1_000_000
@@ -44,50 +41,6 @@ PAUSE_PER_BATCH = 0.2
 MOST_PAUSE_SECONDS = 0.1
 STOP_AFTER_QUARANTINED_IN_A_ROW = 500
 _PLACE = re.compile(r"[0-9a-f]{12}[0-7][0-9a-f]{15}")
-
-
-class Received(msgspec.Struct, frozen=True, gc=False):
-    """One event as it came, with where it came from. Its attributes are read from the headers when asked for."""
-
-    event: Any  # the struct its type names; a handler is registered for exactly those
-    headers: Headers
-    place: TopicPartition
-    offset: int
-
-    @property
-    def id(self) -> str:
-        """Return the event's id, unique within its source."""
-        return _text(self.headers, "ce_id")
-
-    @property
-    def type(self) -> str:
-        """Return the event's type."""
-        return _text(self.headers, "ce_type")
-
-    @property
-    def source(self) -> str:
-        """Return who says so."""
-        return _text(self.headers, "ce_source")
-
-    @property
-    def platform_id(self) -> str:
-        """Return the platform that says so: its source is `/platforms/<platform_id>`."""
-        return _platform(self.headers.get("ce_source") or b"")
-
-    @property
-    def time(self) -> datetime:
-        """Return the event's CloudEvents time; the present where its sender stated none."""
-        stated = _text(self.headers, "ce_time")
-        return datetime.fromisoformat(stated) if stated else utc_now()
-
-
-@lru_cache(maxsize=4_096)
-def _platform(source: bytes) -> str:
-    return platform_of(source.decode("utf-8", "replace"))
-
-
-def _text(headers: Headers, name: str) -> str:
-    return (headers.get(name) or b"").decode("utf-8", "replace")
 
 
 Handler = Callable[[AsyncSession, Sequence[Received]], Awaitable[None]]
@@ -336,7 +289,7 @@ class Consumer:
     def _received(self, place: TopicPartition, record: Record, headers: Headers) -> Received:
         decode = self._decoders.get(headers.get("ce_type") or b"")
         if decode is None:
-            raise quarantine.UnreadableError("unknown_type", f"type {_text(headers, 'ce_type')[:200]!r} is not known")
+            raise quarantine.UnreadableError("unknown_type", f"type {text(headers, 'ce_type')[:200]!r} is not known")
         value = record.value
         if value is None or len(value) > MAX_MESSAGE_BYTES:
             raise quarantine.UnreadableError("wrong_size", f"a value has 1 to {MAX_MESSAGE_BYTES} bytes")

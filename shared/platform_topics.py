@@ -13,11 +13,12 @@ from aiokafka import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import quarantine
-from shared.consumer import Batch, Consumer, Received
+from shared.consumer import Batch, Consumer
 from shared.database import Sessions
 from shared.events.catalogue import SENT
 from shared.fetching import Record
 from shared.ingest import Ingest, Rejection
+from shared.received import Received
 from shared.settings import ANYONE, Member
 from shared.stream_positions import Progress
 

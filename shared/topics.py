@@ -15,7 +15,10 @@ DEAD_LETTER_SUFFIX = ".dlq"
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "identity": ("identity.accepted",),
     "listings": ("listings.accepted",),
-    "risk": ("risk.accepted", "risk.sightings", "listings.transactions", "listings.reviews", "identity.operators"),
+    "risk": (
+        *("risk.accepted", "risk.sightings", "listings.transactions", "listings.reviews", "listings.listings"),
+        *("identity.operators", "disputes.complaints"),
+    ),
     "credit": ("listings.transactions", "identity.operators", "risk.alerts", "disputes.complaints"),
     "gateway": ("risk.alerts", "risk.declarations", "credit.levels", "identity.operators"),
 }

@@ -13,6 +13,7 @@ from shared.events.platform import (
     PlatformEvent,
     ReviewPosted,
 )
+from simulator.institutions import Institutions
 from simulator.listings import Shelf
 from simulator.orders import Document, OrderRow
 from simulator.platforms import Platform
@@ -40,11 +41,20 @@ class References:
 class Documents:
     """Builds the documents of one platform's orders."""
 
-    def __init__(self, *, platform: Platform, shelf: Shelf, people: Pseudonyms, references: References) -> None:
+    def __init__(
+        self,
+        *,
+        platform: Platform,
+        shelf: Shelf,
+        people: Pseudonyms,
+        references: References,
+        institutions: Institutions,
+    ) -> None:
         self._platform = platform
         self._shelf = shelf
         self._people = people
         self._references = references
+        self._institutions = institutions
         self._builders: dict[int, Callable[[OrderRow, datetime, str], PlatformEvent]] = {
             Document.PLACED: self._placed,
             Document.PAID: self._paid,
@@ -94,7 +104,7 @@ class Documents:
         return self._payment(row, at, f"P2-{order_ref}", order_ref, row.paid - row.first_part)
 
     def _payment(self, row: OrderRow, at: datetime, payment_ref: str, order_ref: str, amount_minor: int) -> PaymentMade:
-        channels, institutions = self._platform.channels, self._platform.institutions
+        institution_id, channel = self._institutions.of(row, at)
         return PaymentMade(
             payment_ref=payment_ref,
             order_ref=order_ref,
@@ -102,8 +112,8 @@ class Documents:
             currency=self._platform.currency,
             paid_at=at,
             payer_ref=self._people.person(row.buyer),
-            channel=channels[row.buyer % len(channels)],
-            institution_id=institutions[row.buyer % len(institutions)],
+            channel=channel,
+            institution_id=institution_id,
         )
 
     def _cancelled(self, _: OrderRow, at: datetime, order_ref: str) -> OrderCancelled:

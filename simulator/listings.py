@@ -11,6 +11,7 @@ from shared.events.platform import ListingPublished
 from simulator.categories import CATEGORIES
 from simulator.operators import Account
 from simulator.platforms import Platform
+from simulator.propaganda import described
 from simulator.registrations import gtin
 from simulator.timeline import HOUR_MS, MINUTE_MS
 
@@ -38,6 +39,7 @@ class Listings:
     count: Integers
     popularity: NDArray[np.float64]
     misconduct: NDArray[np.float64]
+    disappoints: NDArray[np.float64]
 
     def on_offer(self, from_ms: int, to_ms: int) -> NDArray[np.bool_]:
         """Return which offers stand during the whole span."""
@@ -67,6 +69,7 @@ def publish_listings(accounts: Sequence[Account], *, platform: Platform, draw: n
         count=counts[operator],
         popularity=np.array([account.popularity for account in accounts])[operator] * share,
         misconduct=np.array([account.misconduct for account in accounts])[operator],
+        disappoints=np.array([account.disappoints for account in accounts])[operator],
     )
 
 
@@ -93,6 +96,7 @@ class Shelf:
             listing_ref=self.refs[place],
             operator_ref=account.file.operator_ref,
             title=self._title(place, brand),
+            description=described(account.claims, in_chinese=self._platform.in_chinese),
             category=category.name,
             brand=brand,
             price_minor=self.prices[place],

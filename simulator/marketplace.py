@@ -15,6 +15,7 @@ from simulator.cloudevents import CloudEvent, EventIds, Outgoing, encode
 from simulator.complaints import Complaint, cause, resolution
 from simulator.declarations import Declared, declared
 from simulator.documents import Documents, References
+from simulator.institutions import Entry, Institutions
 from simulator.listings import Integers
 from simulator.orders import ROW, Document, Flaw, OrderRow, Orders
 from simulator.platforms import PLATFORMS, Platform
@@ -30,6 +31,7 @@ _FLAWED: dict[int, tuple[Scheme, str]] = {
     Flaw.AMOUNT: ("amount_mismatch", "payments differ from lines and freight by more than 1.00"),
     Flaw.NO_WAYBILL: ("missing_waybill", "paid, and no parcel was ever shipped"),
     Flaw.TIME_ORDER: ("time_order", "delivered before it was shipped"),
+    Flaw.CHANNEL: ("uncertified_channel", "paid through an institution or a channel that was not certified then"),
 }
 
 
@@ -85,6 +87,10 @@ class Marketplace:
             for orders in _windows(stage):
                 yield from declared(stage, orders, people, references)
 
+    def institutions(self) -> list[Entry]:
+        """Return what a regulator registers of the payment institutions before the month."""
+        return [entry for stage in self._stages.values() for entry in self._institutions(stage).entries()]
+
     def truth(self) -> list[Planted]:
         """Return every planted scheme; draws all orders again, but encodes none."""
         planted: list[Planted] = []
@@ -103,12 +109,19 @@ class Marketplace:
     def _references(self, stage: Stage) -> References:
         return References(prefix=stage.platform.prefix, tag=self._tag)
 
+    def _institutions(self, stage: Stage) -> Institutions:
+        return Institutions(stage.platform, timeline=stage.market.timeline, tag=self._tag)
+
     def _facts(self, platform_id: str) -> Iterator[_Fact]:
         """Merge the files of merchants and offers with the documents of orders."""
         stage = self._stages[platform_id]
         people = Pseudonyms(seed=self._seed, platform_id=platform_id)
         documents = Documents(
-            platform=stage.platform, shelf=stage.shelf, people=people, references=self._references(stage)
+            platform=stage.platform,
+            shelf=stage.shelf,
+            people=people,
+            references=self._references(stage),
+            institutions=self._institutions(stage),
         )
         files = stage.files()
         file = next(files, None)

@@ -32,6 +32,9 @@ class Account:
     popularity: float
     misconduct: float
     listings: int
+    # What its offers claim, by number; 0 is nothing. How much more often than others its buyers complain.
+    claims: int = 0
+    disappoints: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -41,6 +44,7 @@ class Accounts:
     everyone: list[Account]
     ring_shops: list[int] = field(default_factory=list)
     review_buyers: list[int] = field(default_factory=list)
+    claimants: list[int] = field(default_factory=list)
     planted: list[Planted] = field(default_factory=list)
 
 
@@ -102,6 +106,7 @@ def open_accounts(platform: Platform, *, seed: int, count: int, timeline: Timeli
         accounts.everyone[place] = _small_early_shop(accounts.everyone[place], timeline)
     _hide_unlicensed(accounts, opening, [places.pop() for _ in range(3 + count // 50)])
     _ban_and_return(accounts, opening, [places.pop() for _ in range(1 + count // 120)])
+    accounts.claimants = [places.pop() for _ in range(3 * (2 + count // 40))]
     return accounts
 
 

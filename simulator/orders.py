@@ -31,6 +31,7 @@ class Flaw(IntEnum):
     AMOUNT = 1
     NO_WAYBILL = 2
     TIME_ORDER = 3
+    CHANNEL = 4
 
 
 class OrderRow(Struct, frozen=True, gc=False):
@@ -66,7 +67,7 @@ ROW = np.dtype(
     [(name, "u1" if name in _SMALL else "u4" if name == "serial" else "i4") for name in OrderRow.__struct_fields__]
 )
 
-_FLAW_SHARES = (0.004, 0.009, 0.012)
+_FLAW_SHARES = (0.004, 0.009, 0.012, 0.018)
 _UNPAID, _WITHDRAWN = 0.025, 0.012
 _TIME_TO_SHOW = 8 * DAY_MS
 
@@ -108,7 +109,8 @@ def draw_orders(market: Market, placed: Moments, first: Integers, draw: np.rando
     rows["rating"] = 5 - (draw.exponential(0.6 + 2 * misconduct)).astype(np.int64).clip(max=4)
     rows["text"] = draw.integers(0, 900_000, len(rows))
     times = _draw_times(rows, placed, draw)
-    return Orders(rows, times, _draw_complaints(rows, times, misconduct, draw))
+    displeasure = 0.1 * misconduct**2 + market.listings.disappoints[first]
+    return Orders(rows, times, _draw_complaints(rows, times, displeasure, draw))
 
 
 def _draw_buyers(rows: NDArray[np.void], market: Market, draw: np.random.Generator) -> None:
@@ -150,10 +152,10 @@ def _freight(weight_g: Integers, platform: Platform, draw: np.random.Generator) 
 
 def _flaws(placed: Moments, timeline: Timeline, draw: np.random.Generator) -> Integers:
     chance = draw.random(len(placed))
-    amount, no_waybill, time_order = _FLAW_SHARES
+    amount, no_waybill, time_order, channel = _FLAW_SHARES
     flaws = np.select(
-        [chance < amount, chance < no_waybill, chance < time_order],
-        [Flaw.AMOUNT, Flaw.NO_WAYBILL, Flaw.TIME_ORDER],
+        [chance < amount, chance < no_waybill, chance < time_order, (chance < channel) & (placed >= timeline.lapse_ms)],
+        [Flaw.AMOUNT, Flaw.NO_WAYBILL, Flaw.TIME_ORDER, Flaw.CHANNEL],
         Flaw.NONE,
     )
     # An order of yesterday without a waybill is no sign of anything yet.
@@ -199,10 +201,10 @@ def _draw_times(rows: NDArray[np.void], placed: Moments, draw: np.random.Generat
 def _draw_complaints(
     rows: NDArray[np.void],
     times: dict[Document, Moments],
-    misconduct: NDArray[np.float64],
+    displeasure: NDArray[np.float64],
     draw: np.random.Generator,
 ) -> Moments:
-    chance = 0.012 + 0.1 * misconduct**2 + 0.4 * (rows["flaw"] == Flaw.NO_WAYBILL)
+    chance = 0.012 + displeasure + 0.4 * (rows["flaw"] == Flaw.NO_WAYBILL)
     upset = (draw.random(len(rows)) < chance) & (times[Document.PAID] < NEVER)
     patience_ends = times[Document.PLACED] + 3 * DAY_MS
     arrived = times[Document.DELIVERED] < NEVER

@@ -4,6 +4,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
+class Licensing:
+    """By whom a platform's payment institutions are certified, and as what."""
+
+    jurisdiction: str
+    scheme: str
+    authority: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Platform:
     """A marketplace. `price_level` is what a dollar's worth costs there, in hundredths of its own unit."""
 
@@ -16,6 +25,7 @@ class Platform:
     couriers: tuple[str, ...]
     channels: tuple[str, ...]
     institutions: tuple[str, ...]
+    licensing: Licensing
     in_chinese: bool = False
 
 
@@ -29,6 +39,7 @@ JADE_MALL = Platform(
     couriers=("SF Express", "YTO Express", "China Post"),
     channels=("alipay", "wechat_pay", "unionpay"),
     institutions=("cn-pay-001", "cn-pay-002", "cn-pay-003"),
+    licensing=Licensing(jurisdiction="CN", scheme="payment_business_licence", authority="People's Bank of China"),
     in_chinese=True,
 )
 HARBOR_TRADE = Platform(
@@ -41,6 +52,7 @@ HARBOR_TRADE = Platform(
     couriers=("DHL eCommerce", "USPS", "Yanwen"),
     channels=("card", "wallet"),
     institutions=("us-acq-001", "us-acq-002"),
+    licensing=Licensing(jurisdiction="US", scheme="money_services_business", authority="FinCEN"),
 )
 EUROBAZAAR = Platform(
     id="eurobazaar",
@@ -52,5 +64,6 @@ EUROBAZAAR = Platform(
     couriers=("DHL", "Colissimo", "Cainiao"),
     channels=("card", "sepa", "wallet"),
     institutions=("eu-acq-001", "eu-acq-002"),
+    licensing=Licensing(jurisdiction="DE", scheme="payment_institution", authority="BaFin"),
 )
 PLATFORMS = (JADE_MALL, HARBOR_TRADE, EUROBAZAAR)

@@ -18,6 +18,7 @@ from simulator.listings import Shelf, publish_listings
 from simulator.operators import Accounts, changed_files, open_accounts
 from simulator.orders import Document, Market, Orders, choose_listings, draw_orders
 from simulator.platforms import Platform
+from simulator.propaganda import plant_claims
 from simulator.schemes import Campaigns, plan_campaigns, within
 from simulator.timeline import NEVER, Timeline, moment
 
@@ -103,6 +104,7 @@ def set_stage(platform: Platform, *, seed: int, events: int, timeline: Timeline)
     draw = np.random.default_rng([seed, crc32(platform.id.encode())])
     count = min(events // _EVENTS_PER_ACCOUNT, _MOST_ACCOUNTS)
     accounts = open_accounts(platform, seed=seed, count=count, timeline=timeline)
+    plant_claims(accounts, platform_id=platform.id, timeline=timeline)
     listings = publish_listings(accounts.everyone, platform=platform, draw=draw)
     files = len(accounts.everyone) + len(listings.operator)
     orders = max(int((events - files) / _DOCUMENTS_PER_ORDER), 24)

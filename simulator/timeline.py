@@ -17,6 +17,7 @@ NEVER = 2**62
 _ORDERS_PER_WINDOW = 2_000
 _FEWEST_WINDOWS, _MOST_WINDOWS = 12, 120
 _DAY_SWING = 0.7
+_LAPSES_AFTER_DAYS = 8
 
 Moments = NDArray[np.int64]
 
@@ -37,6 +38,11 @@ class Timeline:
         end_ms = round(base.timestamp()) * 1000
         windows = min(max(orders // _ORDERS_PER_WINDOW, _FEWEST_WINDOWS), _MOST_WINDOWS)
         return cls(end_ms - HISTORY_DAYS * DAY_MS, end_ms, windows)
+
+    @property
+    def lapse_ms(self) -> int:
+        """Return the midnight (UTC) from which a certificate that ended within the month holds no more."""
+        return (self.start_ms // DAY_MS + _LAPSES_AFTER_DAYS) * DAY_MS
 
     def edges(self) -> Moments:
         """Return the `windows + 1` moments between which the windows lie."""

@@ -16,6 +16,8 @@ Scheme = Literal[
     "time_order",
     "banned_returns",
     "undervalued_declaration",
+    "uncertified_channel",
+    "false_propaganda",
 ]
 Strength = Literal["strong", "weak"]
 

@@ -15,11 +15,11 @@ from services.risk.alerts import Raised, Subject
 from services.risk.cells import Floats
 from services.risk.decisions import decide_columns
 from services.risk.rules import Hit
-from services.risk.window_store import Events, Slots
+from services.risk.window_store import Events, Slots, together
 from services.risk.windows import HOUR_MS, key_of
-from shared.consumer import Received
 from shared.database import kept
 from shared.identifiers import derived_id
+from shared.received import Received
 
 RULES = {
     1: "kind = 'account' AND usual_acts >= 5 AND value_minor > usual_value_minor + 4 * usual_spread_minor",
@@ -71,7 +71,7 @@ async def on_transactions(session: AsyncSession, received: Sequence[Received]) -
     parts = {slot: _taken(slots, slot, transactions) for slot, transactions in by_partition.items()}
     rows = [one for part in parts.values() for one in part.transactions for _ in range(2)]
     features = np.concatenate([part.features for part in parts.values()])
-    events = Events(*(np.concatenate(column) for column in zip(*(part.events for part in parts.values()), strict=True)))
+    events = together([part.events for part in parts.values()])
     columns = activity.frame(["account", "pair"] * (len(rows) // 2), events, features)
     found = await decide_columns(session, STREAM, columns)
     raised = [_raised(rows[place], hit) for place, hits in enumerate(found) if hits for hit in hits]
@@ -89,7 +89,8 @@ def _taken(slots: Slots, slot: int, transactions: list[AnchorTransaction]) -> _P
     devices = np.fromiter((int(one.device_hash[:8], 16) for one in transactions), np.uint32, count)
     # Each transaction is two events: of its operator, and of its pair.
     keys = np.array([accounts, pairs], np.int64).T.ravel()
-    events = Events(keys, *(np.repeat(column, 2) for column in (times, amounts, partners, devices)))
+    twice = (np.repeat(times, 2), np.repeat(amounts, 2), np.repeat(partners, 2), np.repeat(devices, 2))
+    events = Events(keys, *twice)
     return _Part(transactions, events, slots.fold(slot, events))
 
 

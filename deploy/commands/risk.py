@@ -11,6 +11,7 @@ from rich.table import Table
 
 from deploy.commands import screen
 from deploy.commands.databases import urls_of
+from deploy.commands.institutions import institutions
 from deploy.commands.options import DatabaseUrl, PortBase, VarDir
 from deploy.commands.refusals import or_end
 from deploy.layout import Ports
@@ -22,7 +23,8 @@ from services.risk.training import challenge
 from shared.clock import utc_now
 from shared.database import make_engine, make_sessions, transaction
 
-risk = typer.Typer(help="The models and the chains of the risk service.", no_args_is_help=True)
+risk = typer.Typer(help="The models, chains and registries of the risk service.", no_args_is_help=True)
+risk.add_typer(institutions, name="institutions")
 
 
 class Kind(StrEnum):

@@ -23,6 +23,7 @@ from deploy.commands.options import (
 )
 from deploy.commands.refusals import or_end
 from deploy.departments import register
+from deploy.institutions import register_institutions
 from deploy.layout import SERVICES, Ports
 from deploy.report import Counts
 from deploy.stack import Stack
@@ -91,6 +92,7 @@ async def _stay_up(stack: Stack) -> int:
 async def _run(stack: Stack, supply: Supply, *, leave: bool) -> int:
     async with stack:
         await register(stack.ports, stack.issuer)
+        await register_institutions(supply, stack.ports, stack.issuer)
         before = await Counts.ask(stack)
         started_at = time.monotonic()
         with screen.progress(supply.expected_events) as show:
@@ -112,6 +114,7 @@ async def _stay(stack: Stack) -> None:
 
 
 async def _simulate(supply: Supply, ports: Ports, issuer: Issuer, rate: float | None) -> int:
+    await register_institutions(supply, ports, issuer)
     with screen.progress(supply.expected_events) as show:
         totals = await send(supply, ports, issuer, events_per_second=rate, on_progress=show)
     screen.answers(totals)

@@ -9,7 +9,7 @@ from services.credit import facts, profiles
 from services.credit.facts import State
 from services.credit.trees import KeptTree
 from shared.clock import utc_now
-from shared.consumer import Handlers, Received
+from shared.consumer import Handlers
 from shared.database import kept
 from shared.events.disputes import ComplaintFiled, ComplaintResolved
 from shared.events.identity import (
@@ -22,6 +22,7 @@ from shared.events.identity import (
 from shared.events.listings import TransactionMatched, TransactionMismatched, TransactionRecorded
 from shared.events.risk import AlertRaised, AlertWithdrawn
 from shared.identifiers import as_key
+from shared.received import Received
 
 
 async def on_events(session: AsyncSession, received: Sequence[Received]) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.gateway import notices
-from shared.consumer import Handlers, Received
+from shared.consumer import Handlers
 from shared.events.credit import LevelChanged
 from shared.events.identity import OperatorLinked
 from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
+from shared.received import Received
 
 
 async def on_linked(session: AsyncSession, received: Sequence[Received]) -> None:

@@ -10,12 +10,12 @@ import asyncpg
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.consumer import Received
 from shared.database import driver
 from shared.events.credit import LevelChanged
 from shared.events.identity import OperatorLinked
 from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
 from shared.identifiers import account_id, derived_id
+from shared.received import Received
 
 News = LevelChanged | AlertRaised | AlertWithdrawn | DeclarationChannelled
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

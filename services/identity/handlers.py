@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import registrations
-from shared.consumer import Handlers, Received
+from shared.consumer import Handlers
 from shared.events.base import Event
 from shared.events.platform import OperatorChanged, OperatorDeregistered, OperatorRegistered
 from shared.messaging import publish
+from shared.received import Received
 
 
 async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:

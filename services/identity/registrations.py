@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity import verification
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile, RuleValue
 from services.identity.verification import File, Finding
-from shared.consumer import Received
 from shared.events.base import Event
 from shared.events.identity import (
     OperatorDeregistered,
@@ -22,6 +21,7 @@ from shared.events.identity import (
 )
 from shared.events.platform import OperatorDeregistered as Deregistration
 from shared.identifiers import account_id, operator_id
+from shared.received import Received
 
 
 class UnknownAccount(ValueError):

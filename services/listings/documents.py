@@ -46,6 +46,9 @@ class Payment(Struct, array_like=True, gc=False):
     currency: str
     paid_at: datetime
     payer_ref: str | None
+    # Those that were stored before these were kept have neither.
+    channel: str | None = None
+    institution_id: str | None = None
 
 
 class Parcel(Struct, array_like=True, gc=False):
@@ -113,7 +116,12 @@ def _add_order(documents: Documents, event: OrderPlaced) -> None:
 
 def _add_payment(documents: Documents, event: PaymentMade) -> None:
     documents.payments[event.payment_ref] = Payment(
-        event.amount_minor, event.currency, event.paid_at.astimezone(UTC), event.payer_ref
+        event.amount_minor,
+        event.currency,
+        event.paid_at.astimezone(UTC),
+        event.payer_ref,
+        event.channel,
+        event.institution_id,
     )
 
 

@@ -8,7 +8,7 @@ from services.listings import items, transactions
 from services.listings.recent import Recent
 from services.listings.rule_values import Limits
 from shared.clock import utc_now
-from shared.consumer import Handlers, Received
+from shared.consumer import Handlers
 from shared.database import kept
 from shared.events.platform import (
     ListingChanged,
@@ -23,6 +23,7 @@ from shared.events.platform import (
     ReviewPosted,
     ReviewRemoved,
 )
+from shared.received import Received
 
 
 async def on_documents(session: AsyncSession, received: Sequence[Received]) -> None:

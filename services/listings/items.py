@@ -7,12 +7,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.consumer import Received
+from services.listings.claims import screened
 from shared.database import driver
+from shared.events.base import Event
 from shared.events.listings import ListingRecorded
 from shared.events.platform import ListingWithdrawn
 from shared.identifiers import account_id, listing_id
 from shared.messaging import publish
+from shared.received import Received
 
 _NAMES = ("id", "platform_id", "listing_ref", "event_id", "account_id", "version", "state")
 _NEWEST = "SELECT id, version, content::text AS content, account_id FROM listings WHERE id = ANY ($1::uuid[])"
@@ -37,7 +39,8 @@ async def record(session: AsyncSession, received: Sequence[Received]) -> None:
         row["id"]: {**row, "content": msgspec.json.decode(row["content"])}
         for row in await (await driver(session)).fetch(_NEWEST, list(ids))
     }
-    versions, current, events = [], {}, []
+    versions, current = [], {}
+    events: list[Event] = []
     for one in received:
         identifier = _id(one)
         row = _version(one, identifier, newest.get(identifier))
@@ -45,6 +48,8 @@ async def record(session: AsyncSession, received: Sequence[Received]) -> None:
         current[identifier] = row
         versions.append(row)
         events.append(_event(one, row))
+        if not isinstance(one.event, ListingWithdrawn):
+            events += screened(one, row)
     await _write(session, versions, list(current.values()))
     await publish(session, events, source="listings")
 

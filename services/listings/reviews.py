@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.listings.documents import Documents
 from services.listings.models import Review
-from shared.consumer import Received
 from shared.database import driver
 from shared.events.listings import ReviewRecorded
 from shared.events.platform import ReviewPosted, ReviewRemoved
 from shared.identifiers import account_id, derived_id, transaction_id
+from shared.received import Received
 
 _STORE = """
     INSERT INTO reviews (id, platform_id, transaction_id, review_ref, order_ref, listing_ref, buyer_ref,

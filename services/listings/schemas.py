@@ -39,6 +39,8 @@ class PaymentOut(BaseModel):
     currency: str
     paid_at: datetime
     payer_ref: str | None
+    channel: str | None
+    institution_id: str | None
 
 
 class ParcelOut(BaseModel):

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,9 +13,9 @@ from services.listings import reviews
 from services.listings.documents import Documents, Line, Order, Payment
 from services.listings.matching import Match, Tolerances, classify, decided_at, due_minor, paid_minor
 from services.listings.recent import Known, Recent
-from shared.consumer import Received
 from shared.database import columns, driver, number_array, text_array
 from shared.events.listings import (
+    PaidThrough,
     ReviewRecorded,
     Trade,
     TransactionEvent,
@@ -25,6 +26,7 @@ from shared.events.listings import (
 from shared.events.platform import OrderPlaced, ReviewPosted, ReviewRemoved
 from shared.identifiers import account_id, transaction_id
 from shared.messaging import publish
+from shared.received import Received
 
 D = TypeVar("D")
 
@@ -203,6 +205,22 @@ def _payer(payments: Sequence[Payment], buyer_ref: str | None) -> str | None:
     return known[0] if known else None
 
 
+def paid_through(payments: Sequence[Payment]) -> tuple[PaidThrough, ...]:
+    """Return each pair of institution and channel that payments name, with the first payment of each day (UTC)."""
+    days: dict[tuple[str, str], dict[date, datetime]] = {}
+    for payment in payments:
+        if payment.institution_id is not None or payment.channel is not None:
+            own = days.setdefault((payment.institution_id or "", payment.channel or ""), {})
+            day = payment.paid_at.date()
+            own[day] = min(payment.paid_at, own.get(day, payment.paid_at))
+    return tuple(
+        [
+            PaidThrough(made_at=sorted(own.values()), institution_id=institution or None, channel=channel or None)
+            for (institution, channel), own in sorted(days.items())
+        ]
+    )
+
+
 def _state(transaction: Known) -> dict[str, Any]:  # keyword arguments of the event's own fields
     documents = transaction.documents
     payments, parcels = _by_reference(documents.payments), _by_reference(documents.parcels)
@@ -220,6 +238,7 @@ def _state(transaction: Known) -> dict[str, Any]:  # keyword arguments of the ev
         "paid_minor": transaction.paid_minor,
         "due_minor": transaction.due_minor,
         "payments": len(payments),
+        "paid_through": paid_through(payments),
         "parcels": len(parcels),
         "weight_g": parcels[0].weight_g if parcels else None,
         "courier": parcels[0].courier if parcels else None,

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from services.risk import institution_routes
 from services.risk.intake import INGEST
 from services.risk.routes import router
 from services.risk.settings import Settings
@@ -17,6 +18,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         events_router(INGEST, pressure, senders=(Role.PLATFORM, Role.CUSTOMS)),
         router,
+        institution_routes.router,
         title="Crosswatch risk",
         tasks=[watch(pressure)],
     )

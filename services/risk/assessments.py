@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import alerts, chains, sales, sightings, statements
 from services.risk.alerts import Raised, Subject
+from services.risk.certified import Registry
 from services.risk.chains import Change
 from services.risk.day_store import Days
 from services.risk.day_store import Key as DayKey
@@ -54,7 +55,7 @@ class Judged(NamedTuple):
     """A revision, the rules it hit, and what is stated after it."""
 
     event: TransactionEvent
-    hits: list[Hit]
+    hits: Sequence[Hit]
     stated: Stated
 
 
@@ -65,7 +66,9 @@ class Earlier(Bounded[Key, Known]):
     """What this process last assessed."""
 
 
-async def assess(session: AsyncSession, events: Sequence[TransactionEvent], kept: Days, earlier: Earlier) -> None:
+async def assess(
+    session: AsyncSession, events: Sequence[TransactionEvent], kept: Days, earlier: Earlier, registry: Registry
+) -> None:
     """Score a batch of transactions in order; store assessments, raise and withdraw alerts."""
     keys = [(as_key(event.transaction_id), event.part) for event in events]
     # A first revision cannot have been assessed before.
@@ -77,7 +80,10 @@ async def assess(session: AsyncSession, events: Sequence[TransactionEvent], kept
     before = frozenset(counted)
     now = utc_now()
     changes = _changes(events, keys, known, now)
-    rows = [_features(*one, counted, days, touched) for one in zip(changes, keys, day_keys, strict=True)]
+    rows = [
+        _features(*one, counted, days, touched) | registry.judge(one[0].event.paid_through)._asdict()
+        for one in zip(changes, keys, day_keys, strict=True)
+    ]
     found = await decide(session, "transactions", rows, [transaction_id for transaction_id, _ in keys])
     await kept.store(session, touched)
     fresh = {key: event for event, key in zip(events, keys, strict=True) if key in counted and key not in before}
@@ -89,7 +95,10 @@ async def assess(session: AsyncSession, events: Sequence[TransactionEvent], kept
         newest[key] = Judged(change.event, hits, change.after)
         raised += [_raised(change.event, hit) for hit in hits if hit.rule.scope != "transaction"]
     for event, hits, stated in newest.values():
-        raised += [_raised(event, hit, stated, now) for hit in hits if hit.rule.scope == "transaction"]
+        for hit in hits:
+            if hit.rule.scope == "transaction":
+                named = registry.evidence(event.paid_through, hit.values)
+                raised.append(_raised(event, hit, named + _restated(hit, stated, now)))
     await _store(session, newest)
     await chains.record(session, [change for change in changes if change.after is not change.before])
     await alerts.raise_alerts(session, raised)
@@ -190,10 +199,12 @@ def _codes(hits: Sequence[Hit]) -> list[str]:
     return [hit.rule.code for hit in hits]
 
 
-def _raised(event: TransactionEvent, hit: Hit, stated: Stated | None = None, now: datetime | None = None) -> Raised:
-    subject = _subject(event, hit.rule.scope)
-    if stated is not None and now is not None and hit.values.keys() & statements.FEATURES:
-        subject = subject._replace(evidence=statements.evidence(stated, now))
+def _restated(hit: Hit, stated: Stated, now: datetime) -> list[str]:
+    return statements.evidence(stated, now) if hit.values.keys() & statements.FEATURES else []
+
+
+def _raised(event: TransactionEvent, hit: Hit, evidence: Sequence[str] = ()) -> Raised:
+    subject = _subject(event, hit.rule.scope)._replace(evidence=evidence)
     return Raised(alerts.alert_id(hit.rule.code, subject), subject, hit)
 
 

@@ -42,6 +42,21 @@ TRANSACTIONS: dict[str, Feature] = {
     "paid_shift_minor": Feature(
         pl.Int64, "minor units", "since paid", "By how much payments changed while no further one came"
     ),
+    "institution_listed": Feature(
+        pl.Boolean,
+        "flag",
+        "when paid",
+        "Every payment institution named is in the registry; null where none is named or the registry is empty",
+    ),
+    "institution_certified": Feature(
+        pl.Boolean, "flag", "when paid", "Each of those in the registry held a certificate; null where none is listed"
+    ),
+    "channel_certified": Feature(
+        pl.Boolean,
+        "flag",
+        "when paid",
+        "Each might operate the channel it was used by; null where none names a channel or the registry has none of it",
+    ),
 }
 REVIEWS: dict[str, Feature] = {
     "rating": Feature(pl.Int64, "stars", "now", "Rating, 1 to 5"),
@@ -165,6 +180,25 @@ ACTIVITY: dict[str, Feature] = {
     ),
     "same_device": Feature(pl.Boolean, "flag", "since first seen", "From the device of the act that came before"),
 }
+CLAIMS: dict[str, Feature] = {
+    "claims": Feature(
+        pl.Int64, "count", "30 days", "Forbidden claims that stood in offers of the shop, by offer and kind"
+    ),
+    "claim_listings": Feature(pl.Int64, "count", "30 days", "Offers that made them"),
+    "cure_claims": Feature(pl.Int64, "count", "30 days", "Of those offers, the ones that claimed to treat a disease"),
+    "orders": Feature(pl.Int64, "count", "30 days", "Orders of the shop"),
+    "complaints": Feature(pl.Int64, "count", "30 days", "Complaints about the shop, but for those found groundless"),
+    "complaint_rate": Feature(pl.Float64, "share", "30 days", "Those among its orders"),
+    "usual_rate": Feature(
+        pl.Float64,
+        "share",
+        "30 days",
+        "The same of the platform's other shops but those far out; null where those have no orders",
+    ),
+    "complaint_improbability": Feature(
+        pl.Float64, "powers of ten", "30 days", "How improbable so many complaints are at the usual rate"
+    ),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
@@ -176,4 +210,5 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "totals": TOTALS,
     "flags": FLAGS,
     "activity": ACTIVITY,
+    "claims": CLAIMS,
 }

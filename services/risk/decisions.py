@@ -62,21 +62,21 @@ class Watch:
 
 async def decide(
     session: AsyncSession, stream: str, rows: Sequence[Mapping[str, Any]], about: Sequence[UUID] = ()
-) -> list[list[Hit]]:
+) -> list[Sequence[Hit]]:
     """Return the live rules that hold for each row, and keep the features of rows that are `about` something."""
     return await decide_columns(session, stream, frame_of(stream, rows), about) if rows else []
 
 
 async def decide_columns(
     session: AsyncSession, stream: str, frame: pl.DataFrame, about: Sequence[UUID] = ()
-) -> list[list[Hit]]:
+) -> list[Sequence[Hit]]:
     """Do the same for rows, at least one, that are columns already."""
     rules = await kept(session, RuleBook).in_force(session, stream=stream, on=utc_now().date())
     if about:
         await feature_log.keep(session, stream, frame, about)
     sound, found = await _evaluated(session, stream, rules, frame)
     await _watched(session, stream, sound, frame, found)
-    return [[hit for hit in hits if hit.rule.is_live] for hits in found]
+    return [[hit for hit in hits if hit.rule.is_live] if hits else hits for hits in found]
 
 
 async def _evaluated(
@@ -84,7 +84,7 @@ async def _evaluated(
     stream: str,
     rules: Sequence[Compiled],
     frame: pl.DataFrame,
-) -> tuple[Sequence[Compiled], list[list[Hit]]]:
+) -> tuple[Sequence[Compiled], list[Sequence[Hit]]]:
     """Evaluate; where that fails, suspend the rules that fail alone and go on without them."""
     try:
         return rules, hits_of(rules, frame)
@@ -128,7 +128,8 @@ async def _watched(
 def _count(watch: Watch, rules: Sequence[Compiled], rows: int, found: Sequence[Sequence[Hit]]) -> None:
     for rule in rules:
         watch.counts.setdefault((rule.code, rule.version), Count()).rows += rows
-    for hits in found:
+    # Few rows have any.
+    for hits in filter(None, found):
         for hit in hits:
             watch.counts[hit.rule.code, hit.rule.version].hits += 1
 

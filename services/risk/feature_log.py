@@ -8,6 +8,7 @@ from uuid import UUID
 import polars as pl
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.risk.catalogue import STREAMS
 from shared.database import driver
 from shared.identifiers import new_id
 
@@ -34,12 +35,15 @@ async def keep(session: AsyncSession, stream: str, frame: pl.DataFrame, about: S
 async def kept_between(session: AsyncSession, stream: str, since: datetime, until: datetime) -> Iterator[pl.DataFrame]:
     """Return the batches kept in a span of time, in their order."""
     rows = await (await driver(session)).fetch(_LOAD, stream, since, until)
-    return (_with_subjects(row["content"], row["subjects"]) for row in rows)
+    return (_with_subjects(stream, row["content"], row["subjects"]) for row in rows)
 
 
-def _with_subjects(content: bytes, subjects: bytes) -> pl.DataFrame:
+def _with_subjects(stream: str, content: bytes, subjects: bytes) -> pl.DataFrame:
+    """Return a batch as it was kept; features that came later are unknown in it."""
     each = [subjects[at : at + _ID_BYTES] for at in range(0, len(subjects), _ID_BYTES)]
-    return pl.read_ipc(content).with_columns(pl.Series("subject", each, pl.Binary))
+    kept = pl.read_ipc(content)
+    later = [pl.lit(None, f.kind).alias(name) for name, f in STREAMS[stream].items() if name not in kept.columns]
+    return kept.with_columns(pl.Series("subject", each, pl.Binary), *later)
 
 
 async def forget_before(session: AsyncSession, now: datetime) -> None:

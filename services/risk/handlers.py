@@ -1,15 +1,17 @@
-"""Door 2: transactions, reviews, declarations, incidents, totals and what identity found, in micro-batches."""
+"""Door 2: trade, reviews, offers, complaints, declarations, incidents, totals and operators, in micro-batches."""
 
 from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import activity, assessments, incidents, operators, review_signals, totals, triaging
+from services.risk import activity, assessments, claims, incidents, operators, review_signals, totals, triaging
+from services.risk.certified import Registry
 from services.risk.day_store import Days
 from shared.clock import utc_now
-from shared.consumer import Handlers, Received
+from shared.consumer import Handlers
 from shared.database import kept
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
+from shared.events.disputes import ComplaintFiled, ComplaintResolved
 from shared.events.identity import (
     OperatorDeregistered,
     OperatorRejected,
@@ -17,6 +19,8 @@ from shared.events.identity import (
     OperatorVerified,
 )
 from shared.events.listings import (
+    ClaimFound,
+    ListingRecorded,
     ReviewRecorded,
     TransactionMatched,
     TransactionMismatched,
@@ -25,12 +29,15 @@ from shared.events.listings import (
 from shared.events.platform import SecurityIncidentReported, TotalsStated
 from shared.events.risk import KeysSighted
 from shared.identifiers import platform_of
+from shared.received import Received
 
 
 async def on_transactions(session: AsyncSession, received: Sequence[Received]) -> None:
     """Assess transactions."""
     events = [one.event for one in received]
-    await assessments.assess(session, events, kept(session, Days), kept(session, assessments.Earlier))
+    registry = kept(session, Registry)
+    await registry.refresh(session)
+    await assessments.assess(session, events, kept(session, Days), kept(session, assessments.Earlier), registry)
 
 
 async def on_reviews(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -63,6 +70,16 @@ async def on_totals(session: AsyncSession, received: Sequence[Received]) -> None
     await totals.record(session, received, at=utc_now())
 
 
+async def on_offers(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep what offers claim."""
+    await claims.record(session, [one.event for one in received])
+
+
+async def on_complaints(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep complaints and how they ended."""
+    await claims.file(session, [one.event for one in received])
+
+
 HANDLERS: Handlers = {
     DeclarationLodged: on_declarations,
     DeclarationCleared: on_declarations,
@@ -74,6 +91,10 @@ HANDLERS: Handlers = {
     TransactionMismatched: on_transactions,
     ReviewRecorded: on_reviews,
     KeysSighted: on_sightings,
+    ListingRecorded: on_offers,
+    ClaimFound: on_offers,
+    ComplaintFiled: on_complaints,
+    ComplaintResolved: on_complaints,
     OperatorVerified: on_operators,
     OperatorRejected: on_operators,
     OperatorUnverified: on_operators,

@@ -10,11 +10,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk.intake import owner
-from shared.consumer import Received
 from shared.database import driver
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
 from shared.events.risk import Channel
 from shared.identifiers import account_id, declaration_id, is_customs
+from shared.received import Received
 
 log = structlog.get_logger(__name__)
 

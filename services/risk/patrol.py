@@ -15,7 +15,7 @@ import polars as pl
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, feature_log, flips, known_rings, opinions, sales, standings
+from services.risk import alerts, feature_log, flips, known_rings, opinions, propaganda, sales, standings
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
 from services.risk.opinions import Reputation
@@ -70,6 +70,13 @@ class Beat(NamedTuple):
     reputations: list[Reputation]
 
 
+class Window(NamedTuple):
+    """One platform, and until when its weeks are looked over."""
+
+    platform_id: str
+    until: datetime
+
+
 async def patrol(sessions: Sessions, stop: asyncio.Event) -> None:
     """Go round whenever there is something new, until told to stop."""
     # What compiles at its first use does so now, and not when there is something to find.
@@ -110,12 +117,14 @@ async def go_round(sessions: Sessions) -> None:
             await _shops(session, beat)
             await _reputations(session, beat)
             await _parcels(session, beat)
+        await _propaganda(session, bought, until or utc_now())
         if until is not None:
             await flips.watch(session, bought, on=utc_now().date())
             await standings.assess(session, at=until)
             await feature_log.forget_before(session, utc_now())
             for ledger in (sales.LEDGER, opinions.LEDGER):
                 await ledger.forget_before(session, until - timedelta(days=_KEPT_DAYS))
+            await propaganda.forget_before(session, until - timedelta(days=_KEPT_DAYS))
         orders, seconds = bought.height, time.monotonic() - started
         shops, rings = (sum(len(beat.judged[part]) for beat in beats) for part in (0, 1))
         await connection.execute(_FINISH, applied, orders, shops, rings, seconds, utc_now())
@@ -168,8 +177,15 @@ async def _reputations(session: AsyncSession, beat: Beat) -> None:
     await _decided(session, beat, "reputations", rows)
 
 
+async def _propaganda(session: AsyncSession, bought: pl.DataFrame, until: datetime) -> None:
+    """Raise what rules find of claims beside complaints, and withdraw what the same window no longer shows."""
+    found = await propaganda.look(session, bought, since=until - timedelta(days=WINDOW_DAYS))
+    for platform_id, rows in sorted(found.items()):
+        await _decided(session, Window(platform_id, until), propaganda.STREAM, rows)
+
+
 async def _decided(
-    session: AsyncSession, beat: Beat, stream: str, rows: Sequence[tuple[Subject, dict[str, Any]]]
+    session: AsyncSession, beat: Beat | Window, stream: str, rows: Sequence[tuple[Subject, dict[str, Any]]]
 ) -> None:
     raised = []
     for (subject, _), hits in zip(rows, await decide(session, stream, [row for _, row in rows]), strict=True):

@@ -61,7 +61,7 @@ async def alerts(
         statement = statement.where(Alert.account_id == account_id)
     if rule is not None:
         statement = statement.where(Alert.rule == rule)
-    return await _page(session, statement, (Alert.raised_at, Alert.id), after, limit)
+    return await page(session, statement, (Alert.raised_at, Alert.id), after, limit)
 
 
 async def alert(session: AsyncSession, identifier: UUID) -> Alert:
@@ -79,7 +79,7 @@ async def rings(
     statement = select(Ring)
     if account_id is not None:
         statement = statement.where(Ring.accounts.contains([account_id]))
-    return await _page(session, statement, (Ring.seen_at, Ring.id), after, limit)
+    return await page(session, statement, (Ring.seen_at, Ring.id), after, limit)
 
 
 async def incidents(
@@ -89,7 +89,7 @@ async def incidents(
     statement = select(Incident)
     if kind is not None:
         statement = statement.where(Incident.kind == kind)
-    return await _page(session, statement, (Incident.found_at, Incident.id), after, limit)
+    return await page(session, statement, (Incident.found_at, Incident.id), after, limit)
 
 
 async def ring(session: AsyncSession, identifier: UUID) -> Ring:
@@ -160,10 +160,10 @@ async def investigations(
     session: AsyncSession, *, after: Cursor | None, limit: int
 ) -> tuple[list[Investigation], str | None]:
     """Return a page of proposals, newest first, and the cursor of the next."""
-    return await _page(session, select(Investigation), (Investigation.proposed_at, Investigation.id), after, limit)
+    return await page(session, select(Investigation), (Investigation.proposed_at, Investigation.id), after, limit)
 
 
-async def _page(
+async def page(
     session: AsyncSession,
     statement: Select[R],
     order: tuple[InstrumentedAttribute[datetime], InstrumentedAttribute[UUID]],
@@ -176,10 +176,10 @@ async def _page(
     if after is not None:
         statement = statement.where(tuple_(at, identifier) < (after.at, after.id))
     found = list((await session.execute(statement)).scalars())
-    page = found[:limit]
+    shown = found[:limit]
     if len(found) <= limit:
-        return page, None
-    return page, Cursor(getattr(page[-1], at.key), getattr(page[-1], identifier.key)).encode()
+        return shown, None
+    return shown, Cursor(getattr(shown[-1], at.key), getattr(shown[-1], identifier.key)).encode()
 
 
 async def rules(session: AsyncSession) -> list[Rule]:

@@ -82,14 +82,14 @@ def _schema(stream: str) -> dict[str, type[pl.DataType]]:
     return {name: feature.kind for name, feature in STREAMS[stream].items()}
 
 
-def evaluate(rules: Sequence[Compiled], stream: str, rows: Sequence[Mapping[str, Any]]) -> list[list[Hit]]:
+def evaluate(rules: Sequence[Compiled], stream: str, rows: Sequence[Mapping[str, Any]]) -> list[Sequence[Hit]]:
     """Return, for each row of features, the rules that hold; a comparison with what is unknown does not hold."""
     return hits_of(rules, frame_of(stream, rows)) if rows else []
 
 
-def hits_of(rules: Sequence[Compiled], frame: pl.DataFrame) -> list[list[Hit]]:
+def hits_of(rules: Sequence[Compiled], frame: pl.DataFrame) -> list[Sequence[Hit]]:
     """Return the same of rows that are columns already. At most 64 rules can be evaluated together."""
-    hits: list[list[Hit]] = [[] for _ in range(frame.height)]
+    hits: list[Sequence[Hit]] = [()] * frame.height
     if not rules:
         return hits
     # One column with a bit for each rule: asking for a column a rule costs more than the rules.

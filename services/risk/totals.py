@@ -13,9 +13,9 @@ from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
 from services.risk.ledger_tables import StatedTotals
 from services.risk.rule_values import RuleValues
-from shared.consumer import Received
 from shared.database import driver, kept
 from shared.events.platform import TotalsStated
+from shared.received import Received
 
 STREAM = "totals"
 # So many orders that are in one list only are named; all are counted.

@@ -25,11 +25,11 @@ from services.risk.lodgings import Standing, Verdict
 from services.risk.models import DrawKey
 from services.risk.rule_values import RuleValues
 from services.risk.triage import Earlier, Triage, value_sums
-from shared.consumer import Received
 from shared.database import kept
 from shared.events.customs import DeclarationLodged
 from shared.events.risk import Channel, DeclarationChannelled
 from shared.messaging import publish
+from shared.received import Received
 
 Standings = Mapping[UUID, Standing]
 _NOT_AMONG_THE_HIGHEST = "not among the highest scores of its day"

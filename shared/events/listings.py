@@ -23,6 +23,14 @@ class Trade(Struct, frozen=True, kw_only=True, omit_defaults=True):
     listing_refs: list[str]
 
 
+class PaidThrough(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A pair of payment institution and channel that payments of a transaction name, and when: first of each day."""
+
+    made_at: list[datetime]
+    institution_id: str | None = None
+    channel: str | None = None
+
+
 class _TransactionEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """State of a transaction after `revision` changes, as seen by one of its operators.
 
@@ -50,6 +58,8 @@ class _TransactionEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     paid_minor: int = 0
     due_minor: int = 0
     payments: int = 0
+    # Each pair that any payment names, once; payments that name neither are not in it.
+    paid_through: tuple[PaidThrough, ...] = ()
     parcels: int = 0
     weight_g: int | None = None
     courier: str | None = None
@@ -129,10 +139,39 @@ class ListingRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.listing_id
 
 
+class ClaimPlace(Struct, frozen=True, kw_only=True):
+    """Where a phrase stands: the field, and from which character to before which."""
+
+    field: Literal["title", "description"]
+    start: int
+    end: int
+    phrase: str
+
+
+class ClaimFound(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A version of an offer claims what the law forbids to claim; once for each kind of claim, with up to 20 places."""
+
+    type: ClassVar[str] = "listings.claim.found.v1"
+    topic: ClassVar[str] = "listings.listings"
+    listing_id: UUID
+    account_id: UUID
+    platform_id: str
+    listing_ref: str
+    version: int
+    code: str
+    articles: list[str]
+    places: list[ClaimPlace]
+
+    def key(self) -> UUID:
+        """Return the listing, so that what it claims comes after what is known of its version."""
+        return self.listing_id
+
+
 EVENTS: tuple[type[Event], ...] = (
     TransactionRecorded,
     TransactionMatched,
     TransactionMismatched,
     ReviewRecorded,
     ListingRecorded,
+    ClaimFound,
 )

@@ -68,6 +68,25 @@ class TestRun:
         assert "Traceback" not in result.output
 
 
+class TestInstitutions:
+    def test_says_of_each_row_of_a_file_why_it_cannot_be_sent(self, cli: CliRunner, tmp_path: Path) -> None:
+        (tmp_path / "rows.csv").write_text("institution_id,name,jurisdiction\na,A,CN,x\n")
+
+        result = cli.invoke(app, ["risk", "institutions", "load", str(tmp_path / "rows.csv")])
+
+        assert result.exit_code == 1
+        assert "row 1: refused: it has more cells than the header\n0 of 1 rows" in result.output
+
+    def test_says_that_the_stack_is_not_up(self, cli: CliRunner, tmp_path: Path) -> None:
+        (tmp_path / "rows.jsonl").write_text('{"institution_id": "a"}\n')
+
+        load = ["risk", "institutions", "load", str(tmp_path / "rows.jsonl"), "--port-base", str(free_port())]
+        result = cli.invoke(app, load)
+
+        assert result.exit_code == 1
+        assert "is the stack up?" in result.output
+
+
 DECLARED = "declaration_ref,lodged_on,hs_code,net_kg,value,found\n"
 
 

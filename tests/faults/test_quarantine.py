@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.listings.handlers import HANDLERS
 from services.listings.settings import Settings
 from services.listings.worker import consumers
-from shared.consumer import Consumer, Handlers, Received
+from shared.consumer import Consumer, Handlers
 from shared.database import driver
 from shared.events.catalogue import EVENT_TYPES
 from shared.events.platform import OrderCancelled
+from shared.received import Received
 from shared.releasing import release
 from shared.topics import ensure_topics
 from tests.conftest import NewSettings

@@ -16,10 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from deploy.databases import plain
 from deploy.kafka.cluster import KafkaCluster
 from deploy.tokens import Issuer
-from shared.consumer import Consumer, Received
+from shared.consumer import Consumer
 from shared.events.catalogue import EVENT_TYPES
 from shared.events.platform import ListingPublished
 from shared.messaging import sequence
+from shared.received import Received
 from shared.topics import ensure_topics
 from tests.conftest import NewSettings
 from tests.kafka.clusters import new_cluster

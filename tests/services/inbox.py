@@ -13,12 +13,13 @@ from services.gateway.handlers import HANDLERS as GATEWAY
 from services.identity.handlers import HANDLERS as IDENTITY
 from services.listings.handlers import HANDLERS as LISTINGS
 from services.risk.handlers import HANDLERS as RISK
-from shared.consumer import Consumer, Handlers, Received
+from shared.consumer import Consumer, Handlers
 from shared.database import transaction
 from shared.events.base import Event
 from shared.events.catalogue import EVENT_TYPES
 from shared.identifiers import new_id
 from shared.messaging import sequence, unpack
+from shared.received import Received
 from shared.relay import _binary_form
 from shared.topics import SUBSCRIPTIONS
 from tests.services.doors import Service

@@ -11,16 +11,11 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.listings.handlers import HANDLERS
-from shared.consumer import (
-    STOP_AFTER_QUARANTINED_IN_A_ROW,
-    Consumer,
-    PositionLost,
-    Received,
-    TooManyQuarantined,
-)
+from shared.consumer import STOP_AFTER_QUARANTINED_IN_A_ROW, Consumer, PositionLost, TooManyQuarantined
 from shared.events.catalogue import EVENT_TYPES
 from shared.events.platform import ListingPublished
 from shared.messaging import sequence, unpack
+from shared.received import Received
 from shared.topics import ensure_topics
 from tests.services.doors import OpenService, Service
 from tests.services.inbox import assign, consumer_of, record

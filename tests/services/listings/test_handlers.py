@@ -62,6 +62,30 @@ _KINDS: dict[str, type[TransactionEvent]] = {
 
 
 class TestTransactions:
+    async def test_say_through_whom_they_were_paid(self, listings: Service) -> None:
+        pairs = [
+            ("pay", "card", 1, 9),
+            ("pay", "card", 1, 7),
+            ("pay", "card", 2, 7),
+            (None, "wallet", 1, 8),
+            (None, None, 1, 8),
+        ]
+        for number, (institution, channel, day, hour) in enumerate(pairs):
+            named = {"institution_id": institution, "channel": channel, "paid_at": f"2026-03-0{day}T0{hour}:00:00Z"}
+            stated = {name: value for name, value in named.items() if value is not None}
+            await told(listings, payment_made(payment_ref=f"p{number}", **stated))
+
+        published = (await last_published(listings)).paid_through
+
+        assert [(one.institution_id, one.channel, [f"{at:%d %H}" for at in one.made_at]) for one in published] == [
+            (None, "wallet", ["01 08"]),
+            ("pay", "card", ["01 07", "02 07"]),
+        ]
+        paid = {
+            one["payment_ref"]: (one["institution_id"], one["channel"]) for one in (await shown(listings))["payments"]
+        }
+        assert (paid["p0"], paid["p4"]) == (("pay", "card"), (None, None))
+
     async def test_are_assembled_in_any_order_of_arrival(self, listings: Service) -> None:
         orders = list(permutations(["order", "payment", "shipment", "delivery"]))
         for number, arrival in enumerate(orders):

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from shared.auth import Role
-from shared.consumer import Received
 from shared.events.customs import DeclarationLodged, InspectionRecorded, Result
+from shared.received import Received
 from tests.services.doors import Service
 from tests.services.inbox import deliver_platform_events, received
 from tests.services.platform_events import Json, event, send

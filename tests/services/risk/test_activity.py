@@ -15,11 +15,11 @@ from services.risk.handlers import HANDLERS
 from services.risk.sightings import SLOTS
 from services.risk.window_store import Slots
 from services.risk.windows import key_of
-from shared.consumer import Received
 from shared.database import forget
 from shared.database import transaction as in_transaction
 from shared.events.listings import TransactionEvent
 from shared.events.risk import KeysSighted
+from shared.received import Received
 from tests.services.doors import OpenService, Service
 from tests.services.inbox import consumer_of, handle, outbox_records, received
 from tests.services.listings.trade import PLACED, later, trade, transaction

@@ -13,9 +13,9 @@ from services.risk.models import Model
 from services.risk.rule_values import RuleValues
 from services.risk.training import TrainingUnderWay, challenge, is_due, retrain
 from services.risk.triage import FEATURES
-from shared.consumer import Received
 from shared.database import kept, transaction
 from shared.errors import Unavailable
+from shared.received import Received
 from tests.services.doors import OpenService, Service
 from tests.services.inbox import handle
 from tests.services.risk.declaring import found, set_policy, stated

@@ -188,6 +188,14 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"verdict": "rejected", "number_fault": True},
         {"verdict": "rejected", "number_fault": False},
     ),
+    "uncertified_institution": ({"institution_certified": False}, {"institution_certified": None}),
+    "uncertified_channel": ({"channel_certified": False}, {"channel_certified": None}),
+    "unknown_institution": ({"institution_listed": False}, {"institution_listed": True}),
+    "false_propaganda": (
+        {"claims": 1, "complaints": 3, "complaint_improbability": 3.0},
+        {"claims": 0, "complaints": 30, "complaint_improbability": 30.0},
+    ),
+    "cure_claimed": ({"cure_claims": 1}, {"claims": 5, "cure_claims": 0}),
     "banned_operator": ({"banned": True}, {"banned": False}),
 }
 

@@ -1,13 +1,16 @@
 """The planted schemes: kept apart from the stream, and really in it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from services.listings.claims import lexicon, places
 from shared.events.platform import (
+    ListingPublished,
     OperatorDeregistered,
     OperatorRegistered,
     OrderPlaced,
@@ -28,6 +31,8 @@ SCHEMES = {
     "time_order",
     "banned_returns",
     "undervalued_declaration",
+    "uncertified_channel",
+    "false_propaganda",
 }
 
 
@@ -157,3 +162,47 @@ class TestSchemes:
         refs = sorted((entry.platform_id, ref) for entry in campaigns for ref in entry.order_refs)
 
         assert all(first != second for first, second in pairwise(refs))
+
+    def test_pay_without_certificate_exactly_where_planted(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        wrong = {ref for entry in of("uncertified_channel", planted) for ref in entry.order_refs}
+        certified: dict[tuple[str | None, str | None], list[tuple[date, date]]] = defaultdict(list)
+        for row in marketplace(events=12_000).institutions():
+            certified[row.institution_id, row.channel].append((row.certified_from, row.certified_to or date.max))
+
+        found = {
+            payment.order_ref
+            for stream in streams.values()
+            for payment in facts_of(PaymentMade, stream)
+            if not any(
+                first <= payment.paid_at.date() < end
+                for first, end in certified[payment.institution_id, payment.channel]
+            )
+        }
+
+        assert found
+        assert found == wrong
+
+    def test_claim_and_disappoint_where_planted_and_do_one_of_both_elsewhere(
+        self, planted: list[Planted], streams: dict[str, list[Decoded]]
+    ) -> None:
+        source, words = marketplace(events=12_000), lexicon()
+        false = {(entry.platform_id, ref) for entry in of("false_propaganda", planted) for ref in entry.operator_refs}
+        claiming, complained, ordered = set(), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+        for platform_id, stream in streams.items():
+            for offer in facts_of(ListingPublished, stream):
+                if places(offer.description or "", date(2026, 3, 1), words):
+                    claiming.add((platform_id, offer.operator_ref))
+            ordered.update((platform_id, order.lines[0].operator_ref) for order in facts_of(OrderPlaced, stream))
+            complained.update((platform_id, one.operator_ref) for one in source.complaints(platform_id))
+
+        def rate(shops: set[tuple[str, str]]) -> float:
+            return sum(complained[shop] for shop in shops) / sum(ordered[shop] for shop in shops)
+
+        others = ordered.keys() - claiming
+        unlucky = {shop for shop in others if ordered[shop] >= 10 and complained[shop] > 0.1 * ordered[shop]}
+        assert false < claiming
+        assert rate(false) > 0.1 > 3 * rate(claiming - false)
+        assert len(unlucky) >= 3
+        assert rate(set(others - unlucky)) < 0.03
