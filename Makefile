@@ -71,8 +71,9 @@ fmt: $(STAMP) ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## benchmarks into docs/benchmarks.md and var/bench.json (ONLY=<prefix>)
-	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+bench: $(STAMP) ## benchmarks into docs/benchmarks.md and var/bench.json (ONLY=<prefix> ANCHORS=<directory>)
+	$(BIN)/python -m deploy.kafka.cluster --fetch
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ANCHORS),--anchors $(ANCHORS))
 
 chaos: $(STAMP) ## the kill loop (KILLS=<n>)
 	$(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED)) \

@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import rings, spine
+from benchmarks import rings, scoring, spine
+from benchmarks.anchors import runs
 from benchmarks.load import Batch, make_batches
 from benchmarks.reference import raw_events_per_s
 from benchmarks.results import Result, document, merged, missing, write_between
@@ -39,6 +40,7 @@ _console = Console()
 def main(
     only: Annotated[str, typer.Option(help="run the benchmarks whose name begins so")] = "",
     seconds: Annotated[float, typer.Option(help="length of the sustained run")] = 60.0,
+    anchors: Annotated[Path | None, typer.Option(help="directory of the work in other stream processors")] = None,
 ) -> None:
     """Measure, and write docs/benchmarks.md and var/bench.json."""
     for broker in ("embedded", "kafka"):
@@ -49,6 +51,12 @@ def main(
         with _console.status("rings among a million pairs"):
             found = rings.seconds_per_million_edges()
         _keep([found])
+    if "risk.scored_per_s_core".startswith(only):
+        with _console.status("scoring, a hundred thousand keys"):
+            scored = scoring.scored_per_s_core()
+        _keep([scored])
+    if any(name.startswith(only) for name in _ANCHORED):
+        _keep(_anchored(anchors))
     if not only:
         _keep([missing(other, unit, _NOT_YET) for other, unit in _LATER.items()])
 
@@ -61,10 +69,24 @@ def _keep(results: list[Result]) -> None:
         _console.print(f"{result.name} = {result.value} {result.unit}")
 
 
-_LATER = {
-    "risk.scored_per_s_core": "1/s",
-    "risk.anchor_events_per_s": "1/s",
+def _anchored(anchors: Path | None) -> list[Result]:
+    if anchors is None:
+        why = "it needs the work of other stream processors: ANCHORS=<its directory>"
+        return [missing(name, unit, why) for name, unit in _ANCHORED.items()]
+    with _console.status("the work of other stream processors"):
+        try:
+            return asyncio.run(runs.measure(anchors.absolute(), (ROOT / "var" / "anchors").absolute()))
+        except StackError as error:
+            return [missing(name, unit, str(error)) for name, unit in _ANCHORED.items()]
+
+
+_ANCHORED = {
+    "risk.anchor_events_per_s": "events/s",
     "risk.anchor_vs_quix": "ratio",
+    "risk.alert_p99_ms_at_3000": "ms",
+    "risk.restored_s_per_million_keys": "s",
+}
+_LATER = {
     "identity.lookup_p99_ms": "ms",
     "identity.name_search_p99_ms": "ms",
     "identity.badges_per_s_core": "1/s",

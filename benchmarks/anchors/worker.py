@@ -6,9 +6,12 @@ import json
 import resource
 import time
 
+import uvloop
+
 from benchmarks.anchors.work import AnchorTransaction, on_transactions
 from shared.consumer import Consumer, Records
 from shared.database import make_engine, make_sessions
+from shared.process import run_in_batches, settle_memory
 
 TOPIC = "anchors.transactions"
 
@@ -70,4 +73,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    # As the host runs every worker.
+    settle_memory()
+    run_in_batches()
+    uvloop.run(main())
