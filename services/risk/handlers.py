@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import assessments, incidents, operators, review_signals, totals, triaging
+from services.risk import assessments, incidents, operators, removals, review_signals, totals, triaging
 from services.risk.day_store import Days
 from shared.clock import utc_now
 from shared.consumer import Handlers, Received
@@ -18,6 +18,7 @@ from shared.events.identity import (
 )
 from shared.events.listings import (
     ReviewRecorded,
+    ReviewRemoved,
     TransactionMatched,
     TransactionMismatched,
     TransactionRecorded,
@@ -35,6 +36,11 @@ async def on_transactions(session: AsyncSession, received: Sequence[Received]) -
 async def on_reviews(session: AsyncSession, received: Sequence[Received]) -> None:
     """Watch reviews."""
     await review_signals.watch(session, [one.event for one in received], kept(session, Days))
+
+
+async def on_removed_reviews(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep which reviews were removed."""
+    await removals.record(session, [one.event for one in received])
 
 
 async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -67,6 +73,7 @@ HANDLERS: Handlers = {
     TransactionMatched: on_transactions,
     TransactionMismatched: on_transactions,
     ReviewRecorded: on_reviews,
+    ReviewRemoved: on_removed_reviews,
     OperatorVerified: on_operators,
     OperatorRejected: on_operators,
     OperatorUnverified: on_operators,
