@@ -92,6 +92,16 @@ class Review(Base):
     removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
+class ReviewRemoval(Base):
+    """That a platform took a review down, which it may say before its review is known."""
+
+    __tablename__ = "review_removals"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    platform_id: Mapped[str] = mapped_column(Text)
+    removed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class RuleValue(Base):
     """A number that is law or policy, with its source and the dates it holds between."""
 

@@ -16,7 +16,6 @@ from services.listings.recent import Known, Recent
 from shared.database import columns, driver, number_array, text_array
 from shared.events.listings import (
     PaidThrough,
-    ReviewRecorded,
     Trade,
     TransactionEvent,
     TransactionMatched,
@@ -70,7 +69,7 @@ async def record(session: AsyncSession, received: Sequence[Received], tolerances
     known |= await _load(session, {i: ones for i, ones in by_transaction.items() if i not in known})
     posted = [one for one in received if type(one.event) in _REVIEWS]
     changed = []
-    published: list[TransactionEvent | ReviewRecorded] = []
+    published: list[TransactionEvent | reviews.ReviewEvent] = []
     for identifier, documents in by_transaction.items():
         transaction = known[identifier]
         if _merge(transaction, documents, tolerances):

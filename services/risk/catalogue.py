@@ -98,7 +98,7 @@ SHOPS: dict[str, Feature] = {
 REPUTATIONS: dict[str, Feature] = {
     "reviews": Feature(pl.Int64, "count", "30 days", "Reviews of the shop"),
     "reviewers": Feature(pl.Int64, "count", "30 days", "Different reviewers of the shop"),
-    "five_star_share": Feature(pl.Float64, "share", "30 days", "Reviews with five stars"),
+    "five_star_share": Feature(pl.Float64, "share", "30 days", "Reviews with five stars that were not removed"),
     "praise_improbability": Feature(
         pl.Float64, "powers of ten", "30 days", "How improbable so many five stars are at the platform's usual share"
     ),
@@ -107,10 +107,26 @@ REPUTATIONS: dict[str, Feature] = {
         pl.Float64, "powers of ten", "6 days", "How improbable that crowd is at the shop's own pace"
     ),
     "copied_share": Feature(
-        pl.Float64, "share", "30 days", "Reviews whose text stands here three times, and seldom elsewhere"
+        pl.Float64,
+        "share",
+        "30 days",
+        "Reviews with a text that stands here three times or nearly so, seldom elsewhere",
     ),
     "companions": Feature(pl.Int64, "count", "30 days", "Reviews by people who keep reviewing the same shops together"),
     "companion_share": Feature(pl.Float64, "share", "30 days", "Those among all reviews of the shop"),
+    "fictitious_reviews": Feature(pl.Int64, "count", "30 days", "Reviews of orders that open alerts say were arranged"),
+    "fictitious_share": Feature(pl.Float64, "share", "30 days", "Those among all reviews of the shop"),
+    "removed": Feature(pl.Int64, "count", "30 days", "Reviews of the shop, or of the platform, that were removed"),
+    "removed_low": Feature(pl.Int64, "count", "30 days", "Those with one or two stars"),
+    "removed_low_share": Feature(pl.Float64, "share", "30 days", "These among all that were removed"),
+    "low_removal_improbability": Feature(
+        pl.Float64, "powers of ten", "30 days", "How improbable so many bad ones are among the removed"
+    ),
+    "removed_praise": Feature(pl.Int64, "count", "30 days", "Removed reviews with five stars"),
+    "removed_praise_share": Feature(pl.Float64, "share", "30 days", "Five-star reviews that were removed since"),
+    "praise_removal_improbability": Feature(
+        pl.Float64, "powers of ten", "30 days", "How improbable so many are, as seldom as praise is removed elsewhere"
+    ),
 }
 PARCELS: dict[str, Feature] = {
     "unshipped_h": Feature(pl.Float64, "hours", "now", "Since it was paid, no parcel known and not cancelled"),

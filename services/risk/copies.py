@@ -18,6 +18,9 @@ _WIDE_LENGTH, _LENGTH = 3, 5
 _SHORTEST_WIDE, _SHORTEST = 8, 25
 # 32 bands of 4 of the hashes find nine in ten pairs that share half of their n-grams, and every closer one.
 _HASHES, _BANDS = 128, 32
+# Of sketches that events carry; ten bands of three find seven in ten pairs that share half, nineteen in twenty of
+# those that share two thirds.
+_SKETCH_HASHES, _SKETCH_BANDS = 30, 10
 _SAME = 0.5
 _SEED = 1
 # What is hashed at once, in characters: memory stays bounded.
@@ -38,10 +41,21 @@ def clusters(texts: pl.Series) -> pl.Series:
     for kind, length, shortest in ((is_wide, _WIDE_LENGTH, _SHORTEST_WIDE), (~is_wide, _LENGTH, _SHORTEST)):
         judged = own.filter(kind & (own.str.len_chars() >= shortest))
         if len(judged):
-            found = pl.DataFrame({"text": judged, "number": _joined(_digests(judged, length)) + numbers.height})
+            found = pl.DataFrame({"text": judged, "number": joined(_digests(judged, length), _BANDS) + numbers.height})
             numbers = pl.concat([numbers, found])
-    joined = plain.to_frame("text").join(numbers, on="text", how="left", maintain_order="left")
-    return joined["number"].alias(texts.name)
+    of_all = plain.to_frame("text").join(numbers, on="text", how="left", maintain_order="left")
+    return of_all["number"].alias(texts.name)
+
+
+def sketch_clusters(sketches: pl.Series) -> pl.Series:
+    """Return a number for each sketch (as `listings.review.recorded` has them) that all near copies share."""
+    own = sketches.drop_nulls().unique(maintain_order=True)
+    own = own.filter(own.bin.size() == 4 * _SKETCH_HASHES)
+    if not len(own):
+        return pl.Series(sketches.name, [None] * len(sketches), pl.Int64)
+    digests = np.frombuffer(b"".join(own), dtype="<u4").reshape(len(own), _SKETCH_HASHES)
+    numbers = pl.DataFrame({"sketch": own, "number": joined(digests, _SKETCH_BANDS)})
+    return sketches.to_frame("sketch").join(numbers, on="sketch", how="left", maintain_order="left")["number"]
 
 
 def _digests(texts: pl.Series, length: int) -> npt.NDArray[np.uint32]:
@@ -72,11 +86,11 @@ def _grams(texts: pl.Series, length: int) -> tuple[Hashes, Ints]:
     return rolled[whole[: len(rolled)]], np.concatenate([[0], np.cumsum(sizes - length + 1)])
 
 
-def _joined(digests: npt.NDArray[np.uint32]) -> Ints:
-    """Return the number of each text's cluster: those that a chain of near copies joins."""
+def joined(digests: npt.NDArray[np.uint32], bands: int) -> Ints:
+    """Return the number of each text's cluster by its MinHash: those that a chain of near copies joins."""
     count = len(digests)
     pairs = []
-    for band in np.split(digests.astype(np.uint64), _BANDS, axis=1):
+    for band in np.split(digests.astype(np.uint64), bands, axis=1):
         key = np.zeros(count, dtype=np.uint64)
         for part in band.T:
             key = (key ^ part) * _MIXER

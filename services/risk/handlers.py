@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import activity, assessments, claims, incidents, operators, review_signals, totals, triaging
+from services.risk import (
+    activity,
+    assessments,
+    claims,
+    incidents,
+    operators,
+    removals,
+    review_signals,
+    totals,
+    triaging,
+)
 from services.risk.certified import Registry
 from services.risk.day_store import Days
 from shared.clock import utc_now
@@ -22,6 +32,7 @@ from shared.events.listings import (
     ClaimFound,
     ListingRecorded,
     ReviewRecorded,
+    ReviewRemoved,
     TransactionMatched,
     TransactionMismatched,
     TransactionRecorded,
@@ -48,6 +59,11 @@ async def on_reviews(session: AsyncSession, received: Sequence[Received]) -> Non
 async def on_sightings(session: AsyncSession, received: Sequence[Received]) -> None:
     """Watch what keys do over all operators."""
     await activity.watch(session, [one.event for one in received])
+
+
+async def on_removed_reviews(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep which reviews were removed."""
+    await removals.record(session, [one.event for one in received])
 
 
 async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -95,6 +111,7 @@ HANDLERS: Handlers = {
     ClaimFound: on_offers,
     ComplaintFiled: on_complaints,
     ComplaintResolved: on_complaints,
+    ReviewRemoved: on_removed_reviews,
     OperatorVerified: on_operators,
     OperatorRejected: on_operators,
     OperatorUnverified: on_operators,

@@ -6,7 +6,7 @@ rules decide over them.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +15,7 @@ import polars as pl
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, feature_log, flips, known_rings, opinions, propaganda, sales, standings
+from services.risk import alerts, feature_log, flips, known_rings, opinions, propaganda, removals, sales, standings
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
 from services.risk.opinions import Reputation
@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 WINDOW_DAYS = 30
 _KEPT_DAYS = 2 * WINDOW_DAYS
+_LEDGERS = (sales.LEDGER, opinions.LEDGER, removals.LEDGER)
 # A round begins when nothing has come for so long, or so long after the last one.
 _QUIET_SECONDS, _LONGEST_SECONDS = 3.0, 60.0
 _POLL_SECONDS = 1.0
@@ -43,6 +44,13 @@ _UNSHIPPED = """
 _SHIPPED_AFTER_ALL = """
     SELECT a.id FROM alerts a JOIN assessments s ON s.transaction_id = a.transaction_id AND s.account_id = a.account_id
     WHERE a.rule IN (SELECT code FROM rules WHERE stream = $1) AND a.state = 'open' AND s.unshipped_since IS NULL
+"""
+# What is arranged is said by the rules of one requirement, of an order or with orders as evidence.
+_FICTITIOUS = """
+    SELECT platform_id, array_agg(DISTINCT ref) AS refs FROM (
+        SELECT platform_id, unnest(array_remove(evidence, NULL) || ('order:' || order_ref)) AS said FROM alerts
+        WHERE state = 'open' AND window_start > $1 AND rule IN (SELECT code FROM rules WHERE source LIKE '%RK1')
+    ) a, LATERAL (SELECT substr(said, 7) AS ref WHERE said LIKE 'order:%') o GROUP BY platform_id
 """
 _OPEN = """
     SELECT id, account_id FROM alerts
@@ -62,12 +70,11 @@ _ALONE = "SELECT pg_advisory_xact_lock(hashtext('risk.patrol'))"
 
 
 class Beat(NamedTuple):
-    """One platform's part in a round: until when it has orders, what they say, and what its reviews say."""
+    """One platform's part in a round: until when it has orders, and what they say."""
 
     platform_id: str
     until: datetime
     judged: Judged
-    reputations: list[Reputation]
 
 
 class Window(NamedTuple):
@@ -105,24 +112,28 @@ async def go_round(sessions: Sessions) -> None:
     async with transaction(sessions) as session:
         applied = await (await driver(session)).fetchval(_APPLIED)
         until = await sales.LEDGER.newest(session)
-        bought, reviewed = [
-            await ledger.window(session, until=until or utc_now(), days=WINDOW_DAYS)
-            for ledger in (sales.LEDGER, opinions.LEDGER)
+        bought, reviewed, removed = [
+            await ledger.window(session, until=until or utc_now(), days=WINDOW_DAYS) for ledger in _LEDGERS
         ]
-    beats = await asyncio.to_thread(_beats, bought, reviewed)
+    beats = await asyncio.to_thread(_beats, bought)
+    async with transaction(sessions) as session:
+        await (await driver(session)).execute(_ALONE)
+        for beat in beats:
+            await _shops(session, beat)
+            await _parcels(session, beat)
+        fictitious = await _fictitious(session, until or utc_now())
+    found = await asyncio.to_thread(_reputed, reviewed, removed, fictitious)
     async with transaction(sessions) as session:
         connection = await driver(session)
         await connection.execute(_ALONE)
         for beat in beats:
-            await _shops(session, beat)
-            await _reputations(session, beat)
-            await _parcels(session, beat)
+            await _reputations(session, beat, found.get(beat.platform_id, []))
         await _propaganda(session, bought, until or utc_now())
         if until is not None:
             await flips.watch(session, bought, on=utc_now().date())
             await standings.assess(session, at=until)
             await feature_log.forget_before(session, utc_now())
-            for ledger in (sales.LEDGER, opinions.LEDGER):
+            for ledger in _LEDGERS:
                 await ledger.forget_before(session, until - timedelta(days=_KEPT_DAYS))
             await propaganda.forget_before(session, until - timedelta(days=_KEPT_DAYS))
         orders, seconds = bought.height, time.monotonic() - started
@@ -137,15 +148,34 @@ async def unpatrolled(session: AsyncSession) -> int:
     return int(await connection.fetchval(_APPLIED)) - int(await connection.fetchval(_LAST))
 
 
-def _beats(bought: pl.DataFrame, reviewed: pl.DataFrame) -> list[Beat]:
+def _beats(bought: pl.DataFrame) -> list[Beat]:
     beats = []
-    opinions_of = reviewed.partition_by("platform_id", as_dict=True, include_key=False)
     for platform, part in sorted(bought.partition_by("platform_id", as_dict=True, include_key=False).items()):
         until = part["placed_at"].max()
         assert isinstance(until, datetime), "there is an order of each platform"
-        own = opinions.judge(opinions_of[platform]) if platform in opinions_of else []
-        beats.append(Beat(str(platform[0]), until, judge(part), own))
+        beats.append(Beat(str(platform[0]), until, judge(part)))
     return beats
+
+
+def _reputed(
+    reviewed: pl.DataFrame, removed: pl.DataFrame, fictitious: Mapping[str, Collection[str]]
+) -> dict[str, list[Reputation]]:
+    """Return what the reviews of each platform say."""
+    reviews, gone = (
+        {str(key[0]): part for key, part in one.partition_by("platform_id", as_dict=True, include_key=False).items()}
+        for one in (reviewed, removed)
+    )
+    none, nothing = pl.DataFrame(schema=opinions.OPINIONS), removals.NONE
+    return {
+        platform: opinions.judge(reviews.get(platform, none), gone.get(platform, nothing), fictitious.get(platform, ()))
+        for platform in sorted(reviews | gone)
+    }
+
+
+async def _fictitious(session: AsyncSession, until: datetime) -> dict[str, list[str]]:
+    """Return the orders of each platform that open alerts say were arranged."""
+    rows = await (await driver(session)).fetch(_FICTITIOUS, until - timedelta(days=_KEPT_DAYS))
+    return {row["platform_id"]: row["refs"] for row in rows}
 
 
 async def _shops(session: AsyncSession, beat: Beat) -> None:
@@ -157,23 +187,12 @@ async def _shops(session: AsyncSession, beat: Beat) -> None:
     )
 
 
-async def _reputations(session: AsyncSession, beat: Beat) -> None:
+async def _reputations(session: AsyncSession, beat: Beat, found: Sequence[Reputation]) -> None:
     """Raise what rules find of shops by their reviews, and withdraw what the same window no longer shows."""
-    rows = [
-        (
-            Subject(
-                beat.platform_id,
-                one.account_id,
-                None,
-                None,
-                datetime.fromtimestamp(one.first, UTC),
-                "",
-                [f"review:{ref}" for ref in one.evidence],
-            ),
-            one.features,
-        )
-        for one in beat.reputations
-    ]
+    rows = []
+    for one in found:
+        first = datetime.fromtimestamp(one.first, UTC)
+        rows.append((Subject(beat.platform_id, one.account_id, None, None, first, "", one.evidence), one.features))
     await _decided(session, beat, "reputations", rows)
 
 

@@ -98,7 +98,10 @@ TransactionEvent = TransactionRecorded | TransactionMatched | TransactionMismatc
 
 
 class ReviewRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A review was posted on an order. Its text stays here; `text_hash` and `text_length` describe it."""
+    """A review was posted on an order. Its text stays here; `text_hash`, `text_length` and `text_sketch` describe it.
+
+    The sketch is 30 hashes of 32 bits as base64 (MinHash, little-endian): as many of two agree as the texts share.
+    """
 
     type: ClassVar[str] = "listings.review.recorded.v1"
     topic: ClassVar[str] = "listings.reviews"
@@ -113,6 +116,26 @@ class ReviewRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     listing_ref: str | None = None
     text_hash: str | None = None
     text_length: int = 0
+    text_sketch: str | None = None
+
+    def key(self) -> UUID:
+        """Return the reviewed operator's account, or the transaction where the order is not known yet."""
+        return self.account_id or self.transaction_id
+
+
+class ReviewRemoved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A platform took a review down that it had posted; it is told once, after the review."""
+
+    type: ClassVar[str] = "listings.review.removed.v1"
+    topic: ClassVar[str] = "listings.reviews"
+    review_id: UUID
+    transaction_id: UUID
+    account_id: UUID | None
+    platform_id: str
+    review_ref: str
+    order_ref: str
+    rating: int
+    posted_at: datetime
 
     def key(self) -> UUID:
         """Return the reviewed operator's account, or the transaction where the order is not known yet."""
@@ -172,6 +195,7 @@ EVENTS: tuple[type[Event], ...] = (
     TransactionMatched,
     TransactionMismatched,
     ReviewRecorded,
+    ReviewRemoved,
     ListingRecorded,
     ClaimFound,
 )

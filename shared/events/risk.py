@@ -39,7 +39,8 @@ class AlertRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     contributions: list[Contribution]
     transaction_id: UUID | None = None
     order_ref: str | None = None
-    # What it rests on besides: `order:` or `ring:` with a reference or an id, `before:` and `after:` with an amount.
+    # What it rests on besides: `order:`, `review:`, `removed:` or `ring:` with a reference or an id, `before:` and
+    # `after:` with an amount.
     evidence: list[str] = field(default_factory=list)
 
     def key(self) -> UUID:

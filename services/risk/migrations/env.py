@@ -3,9 +3,11 @@
 from services.risk.institution_tables import Institution
 from services.risk.ledger_tables import ChainLink
 from services.risk.propaganda_tables import Claim
+from services.risk.removal_tables import ReviewRemovalsBatch
 from services.risk.window_tables import WindowSlot
 from shared import ingest_store
 from shared.migrations import run_migrations
 
 # The same metadata, once all files of tables have added to it.
-run_migrations(*{ChainLink.metadata, Institution.metadata, Claim.metadata, WindowSlot.metadata}, ingest_store.metadata)
+_TABLES = (ChainLink, Institution, Claim, WindowSlot, ReviewRemovalsBatch)
+run_migrations(*{table.metadata for table in _TABLES}, ingest_store.metadata)

@@ -1,5 +1,6 @@
 """Listings' event door: transactions assembled in any order, offers with versions, reviews with their order."""
 
+from datetime import UTC, datetime
 from itertools import permutations
 
 import msgspec
@@ -12,6 +13,7 @@ from shared.auth import Role
 from shared.events.listings import (
     ListingRecorded,
     ReviewRecorded,
+    ReviewRemoved,
     TransactionEvent,
     TransactionMatched,
     TransactionMismatched,
@@ -56,6 +58,7 @@ async def last_published(service: Service) -> TransactionEvent:
     return msgspec.json.decode(events[-1].data, type=_KINDS[events[-1].type])
 
 
+_REVIEW = {"review_ref": "review", "order_ref": "order"}
 _KINDS: dict[str, type[TransactionEvent]] = {
     kind.type: kind for kind in (TransactionMatched, TransactionMismatched, TransactionRecorded)
 }
@@ -224,12 +227,47 @@ class TestReviews:
 
         assert len(await listings.published(ReviewRecorded)) == 1
 
-    async def test_are_marked_when_they_are_removed(self, listings: Service) -> None:
-        removed = {"review_ref": "review", "order_ref": "order", "removed_at": "2026-03-07T00:00:00Z"}
-        await told(listings, review_posted(), event("review.removed", removed))
+    async def test_carry_a_sketch_of_their_text_and_no_word_of_it(self, listings: Service) -> None:
+        text = "Bright, sturdy, and here within three days; I would buy it again."
+        await told(
+            listings,
+            review_posted(text=text),
+            review_posted(review_ref="2", text=text.upper() + "!!"),
+            review_posted(review_ref="3", text="fine"),
+        )
+
+        found = [
+            msgspec.json.decode(one.data, type=ReviewRecorded).text_sketch
+            for one in await listings.published(ReviewRecorded)
+        ]
+
+        assert found[0] == found[1] != found[2] is None
+
+    @pytest.mark.parametrize("late", [False, True])
+    async def test_are_told_of_when_they_are_removed(self, listings: Service, *, late: bool) -> None:
+        removed = event("review.removed", {**_REVIEW, "removed_at": "2026-03-07T00:00:00Z"})
+        posted = [order_placed(), review_posted(rating=1)]
+        for one in [*posted, removed] if late else [removed, *posted]:
+            await told(listings, one)
+        await told(listings, removed)
+
+        (row,) = await listings.rows("SELECT removed_at, posted_at FROM reviews")
+        (published,) = await listings.published(ReviewRemoved)
+        removal = msgspec.json.decode(published.data, type=ReviewRemoved)
+
+        assert removal.occurred_at == row["removed_at"] == max(datetime(2026, 3, 7, tzinfo=UTC), row["posted_at"])
+        assert (removal.rating, removal.account_id) == (1, account_id("north", "shop"))
+
+    async def test_are_removed_when_the_platform_says_so_where_it_names_no_time(self, listings: Service) -> None:
+        await told(listings, review_posted(), event("review.removed", _REVIEW))
 
         (row,) = await listings.rows("SELECT removed_at FROM reviews")
         assert row["removed_at"] is not None
+
+    async def test_that_were_never_posted_are_not_told_of(self, listings: Service) -> None:
+        await told(listings, event("review.removed", _REVIEW))
+
+        assert await listings.published(ReviewRemoved) == []
 
 
 class TestReaders:

@@ -5,7 +5,9 @@ from random import Random
 from uuid import UUID
 
 import pytest_asyncio
+from msgspec import structs
 
+from services.listings.sketches import sketched
 from services.risk.patrol import go_round
 from shared.events.listings import ReviewRecorded
 from shared.identifiers import account_id, derived_id, transaction_id
@@ -96,3 +98,24 @@ class TestReputations:
 
         assert ("review_copies", account_id("north", "s9")) in found
         assert {account for _, account in found} == {account_id("north", "s9")}
+
+    async def test_show_texts_that_nearly_repeat(self, risk: Service) -> None:
+        words = "this kettle heats up fast is quiet and looks great on the counter i would buy it again any day"
+        said = sketched([words.replace(" ", "") + "abcdefghij"[n % 10] * (n // 10 + 1) for n in range(40)])
+        near = [
+            structs.replace(opinion(f"n{n}", 9, f"n{n}", day=_DAYS * n / 40), text_sketch=said[n]) for n in range(40)
+        ]
+
+        found = await looked_over(risk, ordinary() + near)
+
+        assert found == {("review_copies", account_id("north", "s9"))}
+
+    async def test_are_sound_where_everybody_says_nearly_the_same(self, risk: Service) -> None:
+        words = "the seller packed it with care and the parcel was here within three days many thanks for that"
+        said = sketched([words.replace(" ", "") + "abcdefghij"[n % 10] * (n // 10 + 1) for n in range(90)])
+        near = [
+            structs.replace(opinion(f"n{n}", n % 30, f"n{n}", day=_DAYS * n / 90), text_sketch=said[n])
+            for n in range(90)
+        ]
+
+        assert await looked_over(risk, ordinary() + near) == set()

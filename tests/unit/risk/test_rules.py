@@ -135,6 +135,18 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"burst_improbability": 8.0, "five_star_share": 0.8, "burst_reviews": 10},
         {"burst_improbability": 80.0, "five_star_share": 0.79, "burst_reviews": 10},
     ),
+    "bad_reviews_vanish": (
+        {"low_removal_improbability": 6.0, "removed_low": 5},
+        {"low_removal_improbability": 9.0, "removed_low": 4},
+    ),
+    "praise_removed": (
+        {"praise_removal_improbability": 4.0, "removed_praise": 10, "removed_praise_share": 0.3},
+        {"praise_removal_improbability": 3.9, "removed_praise": 10, "removed_praise_share": 0.3},
+    ),
+    "fictitious_reviews": (
+        {"fictitious_reviews": 5, "fictitious_share": 0.2},
+        {"fictitious_reviews": 50, "fictitious_share": 0.19},
+    ),
     "review_copies": ({"copied_share": 0.3, "reviews": 8}, {"copied_share": 0.3, "reviews": 7}),
     "amount_restated": (
         {"settled_minor": 5, "stated_minor": 4, "settled_currency": "CNY", "currency": "CNY"},

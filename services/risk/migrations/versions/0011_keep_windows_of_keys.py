@@ -7,7 +7,7 @@ from services.risk.seeds import insert_new
 from services.risk.window_tables import WindowSlot
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
