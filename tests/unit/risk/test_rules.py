@@ -70,7 +70,7 @@ class TestEvaluate:
         first, second = evaluate([compiled], "transactions", [large, small])
 
         assert [(hit.rule.code, hit.values) for hit in first] == [("rule", {"due_minor": 9.0, "payer_differs": 1.0})]
-        assert second == []
+        assert not second
 
     def test_takes_what_is_unknown_for_no(self) -> None:
         assert hits(rule("weight_g < 20"), {"weight_g": None}, {"weight_g": 19}) == [False, True]
