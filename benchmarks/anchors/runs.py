@@ -1,20 +1,20 @@
 """Runs of the anchors' work: the risk worker's, and the other engines' on the same stream and broker."""
 
 import asyncio
-import json
 import os
 import pickle
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
 import numpy as np
+import psutil
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.anchors.work import RULES, AnchorTransaction, HourlySlots
@@ -31,7 +31,9 @@ from shared.messaging import sequence
 from shared.topics import ensure_topics
 
 EVENTS = 400_000
+_WARM = 100_000
 _RUNS = 3
+_PATIENCE_SECONDS, _LOOK_SECONDS = 180.0, 0.02
 _CHUNK = 2_000
 _LATENCY_RATE, _LATENCY_SECONDS, _SETTLED_SECONDS = 3_000, 30, 5
 _TICK_SECONDS = 0.002
@@ -121,24 +123,63 @@ async def load(bootstrap: str, stream: list[tuple[bytes, bytes]], topic: str = T
         await producer.stop()
 
 
-async def worker(at: Place, *arguments: str) -> asyncio.subprocess.Process:
-    """Start the worker."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.anchors.worker", "--bootstrap", at.bootstrap),
-        *("--database-url", at.urls.app, *arguments),
-        stdout=asyncio.subprocess.PIPE,
-    )
+@asynccontextmanager
+async def workers(at: Place, count: int, topic: str = TOPIC) -> AsyncIterator[list[psutil.Process]]:
+    """Run so many members of the worker's group; they are killed at the end."""
+    command = (sys.executable, "-m", "benchmarks.anchors.worker", "--bootstrap", at.bootstrap)
+    arguments = ("--database-url", at.urls.app, "--topic", topic)
+    running = [
+        await asyncio.create_subprocess_exec(*command, *arguments, stdout=asyncio.subprocess.DEVNULL)
+        for _ in range(count)
+    ]
+    try:
+        yield [psutil.Process(process.pid) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            await process.wait()
 
 
-async def our_run(at: Place, directory: Path) -> Run:
-    """Run the worker over the whole stream. Raises StackError where its alerts are others than the reference's."""
+async def our_run(at: Place, directory: Path, count: int) -> Run:
+    """Run a group over the whole stream, on the clock from 100,000 committed events to all of them.
+
+    Raises StackError where its alerts are others than the reference's.
+    """
     await fresh_database(at)
-    process = await worker(at, "--expect", str(EVENTS))
-    output, _ = await process.communicate()
-    if process.returncode:
-        raise StackError(f"the worker ended with {process.returncode}")
+    connection = await asyncpg.connect(plain(at.urls.owner))
+    try:
+        async with workers(at, count) as running:
+            warm = await _applied(connection, _WARM)
+            began, used = time.perf_counter(), _cpu(running)
+            every = await _applied(connection, EVENTS)
+            seconds = time.perf_counter() - began
+            cores = (_cpu(running) - used) / seconds
+            peak = sum(_peak_mb(process) for process in running)
+    finally:
+        await connection.close()
     await _check(at, directory)
-    return Run(**json.loads(output.splitlines()[-1]))
+    return Run((every - warm) / seconds, cores, peak)
+
+
+async def _applied(connection: "asyncpg.Connection[asyncpg.Record]", expected: int) -> int:
+    """Wait until so many events are committed, and return how many are."""
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while True:
+            applied: int = await connection.fetchval("SELECT coalesce(sum(applied), 0)::int FROM stream_offsets")
+            if applied >= expected:
+                return applied
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _cpu(running: Sequence[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in running)
+
+
+def _peak_mb(process: psutil.Process) -> float:
+    (line,) = [
+        line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("VmHWM")
+    ]
+    return int(line.split()[1]) / 1_024
 
 
 async def _check(at: Place, directory: Path) -> None:
@@ -193,7 +234,10 @@ async def measure(anchors: Path, directory: Path) -> list[Result]:
     async with place() as at:
         await load(at.bootstrap, stream)
         await script(anchors, directory, at.bootstrap, "load")
-        ours = [await our_run(at, directory) for _ in range(_RUNS)]
+        ours = {
+            f"ours, {count} in the group": [await our_run(at, directory, count) for _ in range(_RUNS)]
+            for count in (1, 2)
+        }
         others = {
             engine: await others_run(anchors, directory, at.bootstrap, engine)
             for engine in ("ks_rocks1", "ks_rocks2", "quix")
@@ -208,20 +252,18 @@ async def alert_latencies(at: Place, stream: list[tuple[bytes, bytes]]) -> list[
     await fresh_database(at)
     topic = f"{TOPIC}.steady"
     await ensure_topics(at.bootstrap, 1, [topic])
-    process = await worker(at, "--topic", topic, "--warm", "1", "--expect", str(10 * EVENTS))
     sent: dict[str, float] = {}
     seen: dict[str, float] = {}
     over = asyncio.Event()
     watching = asyncio.create_task(_watch(at, seen, over))
     try:
-        await asyncio.sleep(_SETTLED_SECONDS)
-        await _produce_steadily(at.bootstrap, topic, stream, sent)
-        await asyncio.sleep(_SETTLED_SECONDS)
+        async with workers(at, 1, topic):
+            await asyncio.sleep(_SETTLED_SECONDS)
+            await _produce_steadily(at.bootstrap, topic, stream, sent)
+            await asyncio.sleep(_SETTLED_SECONDS)
     finally:
         over.set()
         await watching
-        process.kill()
-        await process.wait()
     # The first seconds compile and warm up, with every engine.
     steady = list(sent)[_LATENCY_RATE * _SETTLED_SECONDS :]
     started = set(steady)
@@ -254,7 +296,7 @@ async def _watch(at: Place, seen: dict[str, float], over: asyncio.Event) -> None
         await connection.execute("SELECT set_config('crosswatch.platform', '*', false)")
         while not over.is_set():
             rows = await connection.fetch(
-                "SELECT evidence[1] AS e FROM alerts WHERE raised_at > clock_timestamp() - interval '1 second'"
+                "SELECT evidence[1] AS e FROM alerts WHERE raised_at > clock_timestamp() - interval '200 milliseconds'"
             )
             now = time.perf_counter()
             for row in rows:
@@ -293,15 +335,21 @@ def _events(keys: "np.ndarray[tuple[int], np.dtype[np.int64]]", draw: np.random.
     return Events(keys, times, draw.lognormal(11, 0.7, count).round(), hashes, hashes)
 
 
-def _results(ours: list[Run], others: Mapping[str, list[Run]], latencies: list[float], restored: float) -> list[Result]:
+def _quickest(engines: Iterable[list[Run]]) -> Run:
+    return max(map(median, engines), key=lambda run: run.events_per_s)
+
+
+def _results(
+    ours: Mapping[str, list[Run]], others: Mapping[str, list[Run]], latencies: list[float], restored: float
+) -> list[Result]:
     command = "make bench ONLY=risk.anchor ANCHORS=<directory of the anchors>"
-    own = median(ours)
-    streams = max((median(others[name]) for name in ("ks_rocks1", "ks_rocks2")), key=lambda run: run.events_per_s)
+    own = _quickest(ours.values())
+    streams = _quickest(runs for name, runs in others.items() if name != "quix")
     quix = median(others["quix"])
     spread = "; ".join(
         f"{name} {', '.join(f'{run.events_per_s:,.0f}' for run in runs)} events/s, {median(runs).cores:.2f} cores,"
         f" {median(runs).peak_mb:.0f} MB"
-        for name, runs in {"ours": ours, **others}.items()
+        for name, runs in {**ours, **others}.items()
     )
     late = np.array(latencies) * 1_000
     told = (

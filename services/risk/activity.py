@@ -24,6 +24,12 @@ STREAM = "activity"
 # What belongs to one operator: an alert about it names the operator.
 _OF_ONE_OPERATOR = frozenset({"account", "pair", "listing"})
 _64_BITS = (1 << 64) - 1
+_FLOATS = frozenset({"value_minor", *FEATURES})
+# Made once: to make them costs as much as a small batch of them.
+_AS_CATALOGUED = [
+    (pl.col(name).fill_nan(None) if name in _FLOATS else pl.col(name)).cast(feature.kind)
+    for name, feature in ACTIVITY.items()
+]
 
 
 class _Folded(NamedTuple):
@@ -76,11 +82,7 @@ def frame(kinds: Sequence[str], events: Events, features: Floats) -> pl.DataFram
         "value_minor": events.values,
         **{name: features[:, place] for place, name in enumerate(FEATURES)},
     }
-    stated = pl.DataFrame(columns)
-    return stated.select(
-        (pl.col(name).fill_nan(None) if stated.schema[name] == pl.Float64 else pl.col(name)).cast(feature.kind)
-        for name, feature in ACTIVITY.items()
-    )
+    return pl.DataFrame(columns).select(_AS_CATALOGUED)
 
 
 def _raised(event: KeysSighted, place: int, hit: Hit) -> Raised:

@@ -23,13 +23,16 @@ _BATCHES = """
     SELECT b.slot, b.version, b.content FROM window_batches b LEFT JOIN window_snapshots s ON s.slot = b.slot
     WHERE b.slot = ANY ($1::smallint[]) AND b.version > coalesce(s.version, 0) ORDER BY b.slot, b.version
 """
-_MOVE = """
-    INSERT INTO window_slots (slot, version) SELECT * FROM unnest($1::smallint[], $2::bigint[])
-    ON CONFLICT (slot) DO UPDATE SET version = excluded.version, moved_at = now()
-    WHERE window_slots.version = excluded.version - 1
-"""
 _ADD = """
-    INSERT INTO window_batches (slot, version, content) SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[])
+    WITH taken AS (SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[]) AS x (slot, version, content)),
+    moved AS (
+        INSERT INTO window_slots (slot, version) SELECT slot, version FROM taken
+        ON CONFLICT (slot) DO UPDATE SET version = excluded.version, moved_at = now()
+        WHERE window_slots.version = excluded.version - 1
+        RETURNING slot
+    ),
+    added AS (INSERT INTO window_batches (slot, version, content) SELECT slot, version, content FROM taken)
+    SELECT count(*) FROM moved
 """
 _SNAPSHOT = """
     INSERT INTO window_snapshots (slot, version, keys, evicted, content) VALUES ($1, $2, $3, $4, $5)
@@ -70,9 +73,9 @@ def together(parts: Sequence[Events]) -> Events:
 class Kept:
     """What is kept of one slot."""
 
-    def __init__(self, windows: Windows, version: int) -> None:
+    def __init__(self, windows: Windows) -> None:
         self.windows = windows
-        self.version = version
+        self.version = 0
         self.snapshot_bytes = 0
         self.since_bytes = 0
 
@@ -85,12 +88,9 @@ class Slots:
         self._half_life_ms = half_life_ms
 
     async def take(self, session: AsyncSession, slots: Collection[int]) -> None:
-        """Make sure that what is kept of some slots is what is stored of them."""
-        rows = await (await driver(session)).fetch(_VERSIONS, list(slots))
-        stored = {row["slot"]: row["version"] for row in rows}
-        stale = [slot for slot in slots if slot not in self._kept or self._kept[slot].version != stored.get(slot, 0)]
-        if stale:
-            new = {slot: Kept(Windows(half_life_ms=self._half_life_ms), stored.get(slot, 0)) for slot in stale}
+        """Restore what is not kept of some slots."""
+        new = {slot: Kept(Windows(half_life_ms=self._half_life_ms)) for slot in slots if slot not in self._kept}
+        if new:
             await _restore(session, new)
             self._kept |= new
 
@@ -106,16 +106,16 @@ class Slots:
             self._kept[slot].version += 1
             self._kept[slot].since_bytes += len(content)
         versions = [self._kept[slot].version for slot in slots]
-        status = await connection.execute(_MOVE, slots, versions)
-        if int(status.rsplit(" ", 1)[1]) != len(slots):
+        if await connection.fetchval(_ADD, slots, versions, packed) != len(slots):
             raise StaleSlot("a slot took in something from somebody else")
-        await connection.execute(_ADD, slots, versions, packed)
         for slot in slots:
             await _snapshot(session, slot, self._kept[slot])
 
 
 async def _restore(session: AsyncSession, new: Mapping[int, Kept]) -> None:
     connection = await driver(session)
+    for row in await connection.fetch(_VERSIONS, list(new)):
+        new[row["slot"]].version = row["version"]
     for row in await connection.fetch(_SNAPSHOTS, list(new)):
         new[row["slot"]].windows.restore(row["content"])
         new[row["slot"]].snapshot_bytes = len(row["content"])

@@ -199,6 +199,20 @@ class TestState:
         assert await counted(risk, "device", "north", "shared") == 5
         assert (await alerted(risk)).keys() == {"device_buyers_week"}
 
+    async def test_that_another_owner_moved_on_is_read_again(self, risk: Service) -> None:
+        await handle(risk, [order(1, device_ref="d")])
+        consumer = await consumer_of(risk)
+        place = TopicPartition(SIGHTINGS, 0)
+        await consumer.apply({place: await sighted(risk)})
+        seen = len(await sighted(risk))
+        await risk.rows("UPDATE window_slots SET version = version + 1")
+
+        await handle(risk, [order(2, device_ref="d")])
+        await consumer.apply({place: (await sighted(risk))[seen:]})
+
+        assert await counted(risk, "device", "north", "d") == 2
+        assert await risk.rows("SELECT 1 FROM quarantine") == []
+
     async def test_of_a_batch_that_failed_is_not_counted(self, risk: Service) -> None:
         await handle(risk, [order(1, device_ref="d")])
         events = [received(received_of(one)) for one in await sighted(risk)]
