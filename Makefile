@@ -16,6 +16,9 @@ RUN_OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(call on,$(KEEP)),--keep) $(i
 	$(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) $(if $(BASE),--base $(BASE)) $(PORTS)
 NEEDS_ONLY_PYTHON := not kafka and not browser and not compose
 
+# Compiled detectors are kept between runs, those of tests and benchmarks with stacks of their own too.
+export NUMBA_CACHE_DIR ?= $(CURDIR)/var/cache/numba
+
 .PHONY: help setup lock run up test test-kafka test-compose test-browser check fmt bench chaos detect demo docs migrate revision clean
 
 help: ## list the commands

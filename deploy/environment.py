@@ -32,7 +32,7 @@ def service_environment(
         "VAR_DIR": str(var_dir),
         "GATEWAY_ALLOWED_HOSTS": f"127.0.0.1:{ports.of('receiver')}",
         # Compiled detectors are kept between starts, and out of the source tree.
-        "NUMBA_CACHE_DIR": str(var_dir / "cache" / "numba"),
+        "NUMBA_CACHE_DIR": inherited.get("NUMBA_CACHE_DIR", str(var_dir / "cache" / "numba")),
         "PYTHONUNBUFFERED": "1",
         # What a batch needed is kept for the next one: given back, it comes again page by page, cleared by the
         # kernel, which was 6 % of a loaded machine.

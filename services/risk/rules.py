@@ -1,6 +1,7 @@
 """Rules are data: SQL expressions over a stream's features, checked when saved, evaluated a batch at a time."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
@@ -46,27 +47,34 @@ class Hit(NamedTuple):
 
 def compile_rule(rule: Rule) -> Compiled:
     """Check a rule against its stream's features. Raises RuleRefused."""
-    catalogue = STREAMS.get(rule.stream)
-    if catalogue is None:
-        raise RuleRefused(f"{rule.code}: no stream {rule.stream!r}; there are {', '.join(STREAMS)}", pointer="/stream")
-    faults = problems(rule.expression, catalogue)
-    if faults:
-        raise RuleRefused(f"{rule.code}: {'; '.join(map(str, faults))}", pointer="/expression")
-    try:
-        expression = pl.sql_expr(rule.expression)
-        result = pl.DataFrame(schema=_schema(rule.stream)).select(expression.alias("hit"))
-        features = sorted(set(expression.meta.root_names()))
-    except PolarsError as error:
-        raise RuleRefused(f"{rule.code}: {error}", pointer="/expression") from error
-    if result.schema["hit"] != pl.Boolean:
-        raise RuleRefused(f"{rule.code}: gives {result.schema['hit']}, not yes or no", pointer="/expression")
-    if not features:
-        raise RuleRefused(f"{rule.code}: none is named of the features", pointer="/expression")
+    expression, features = _checked(rule.code, rule.stream, rule.expression)
     severity = cast("Severity", rule.severity)
     is_live = rule.state in (None, "approved")
     return Compiled(
         rule.code, rule.version, rule.scope, severity, rule.points, rule.reason, expression, features, is_live
     )
+
+
+@lru_cache(maxsize=1_024)
+def _checked(code: str, stream: str, stated: str) -> tuple[pl.Expr, list[str]]:
+    """Return an expression with the features it names. A worker asks for the same ones every few seconds."""
+    catalogue = STREAMS.get(stream)
+    if catalogue is None:
+        raise RuleRefused(f"{code}: no stream {stream!r}; there are {', '.join(STREAMS)}", pointer="/stream")
+    faults = problems(stated, catalogue)
+    if faults:
+        raise RuleRefused(f"{code}: {'; '.join(map(str, faults))}", pointer="/expression")
+    try:
+        expression = pl.sql_expr(stated)
+        result = pl.DataFrame(schema=_schema(stream)).select(expression.alias("hit"))
+        features = sorted(set(expression.meta.root_names()))
+    except PolarsError as error:
+        raise RuleRefused(f"{code}: {error}", pointer="/expression") from error
+    if result.schema["hit"] != pl.Boolean:
+        raise RuleRefused(f"{code}: gives {result.schema['hit']}, not yes or no", pointer="/expression")
+    if not features:
+        raise RuleRefused(f"{code}: none is named of the features", pointer="/expression")
+    return expression, features
 
 
 def frame_of(stream: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -30,20 +30,21 @@ Shown = tuple[KeyKind, str, int]
 class Act(NamedTuple):
     """Something that happened once: an order of one operator, a payment, a parcel; with the keys it shows."""
 
-    event: TransactionEvent
-    at: datetime
+    platform_id: str
+    account_id: UUID | None
+    order_ref: str
+    at_ms: int
     value_minor: int | None
+    device: int
     shown: list[Shown]
 
 
 @dataclass
 class _Slot:
-    """What falls into one slot, as columns."""
+    """What falls into one slot: acts, and a row a sighting."""
 
     acts: list[Act] = field(default_factory=list)
-    of: list[int] = field(default_factory=list)
-    shown: list[Shown] = field(default_factory=list)
-    keys: list[int] = field(default_factory=list)
+    sightings: list[tuple[int, KeyKind, str, int, int]] = field(default_factory=list)
 
 
 async def publish_keys(session: AsyncSession, changes: Sequence[Change], ordered: Collection[int]) -> None:
@@ -57,17 +58,21 @@ async def publish_keys(session: AsyncSession, changes: Sequence[Change], ordered
 def _acts(change: Change, values: RuleValues, *, is_new_order: bool) -> Iterator[Act]:
     event, before, after = change
     if is_new_order and event.trade is not None and event.placed_at is not None:
-        worth = _worth(values, event.trade.goods_minor, event, event.placed_at)
-        yield Act(event, event.placed_at, worth, list(_of_order(event)))
+        yield _act(event, event.placed_at, _worth(values, event.trade.goods_minor, event), list(_of_order(event)))
     if after is before or event.part != 0:
         return
     if event.payments and event.payer_ref is not None and not (before and before.payments):
-        at = event.paid_at or event.occurred_at
-        worth = _worth(values, event.paid_minor, event, at)
-        yield Act(event, at, worth, [("payer", event.payer_ref, short(event.buyer_ref))])
+        payer: Shown = ("payer", event.payer_ref, short(event.buyer_ref))
+        yield _act(event, event.paid_at or event.occurred_at, _worth(values, event.paid_minor, event), [payer])
     if event.parcels and not (before and before.parcels):
         at = event.shipped_at or event.delivered_at or event.occurred_at
-        yield Act(event, at, None, list(_of_parcels(event)))
+        yield _act(event, at, None, list(_of_parcels(event)))
+
+
+def _act(event: TransactionEvent, at: datetime, value_minor: int | None, shown: list[Shown]) -> Act:
+    account_id = event.trade.account_id if event.trade is not None else None
+    at_ms = int(at.timestamp() * 1_000)
+    return Act(event.platform_id, account_id, event.order_ref, at_ms, value_minor, short(event.device_ref), shown)
 
 
 def _of_order(event: TransactionEvent) -> Iterator[Shown]:
@@ -97,8 +102,9 @@ def short(ref: str | None) -> int:
     return crc32(ref.encode()) or 1 if ref is not None else 0
 
 
-def _worth(values: RuleValues, amount_minor: int, event: TransactionEvent, at: datetime) -> int | None:
-    amount = values.comparable(amount_minor, event.currency, at.date())
+def _worth(values: RuleValues, amount_minor: int, event: TransactionEvent) -> int | None:
+    """Return an amount at the rates of the order's day, or of the day of what is known instead."""
+    amount = values.comparable(amount_minor, event.currency, (event.placed_at or event.occurred_at).date())
     return None if amount is None else round(amount * _MINOR_UNITS)
 
 
@@ -106,39 +112,36 @@ def _by_slot(acts: Sequence[Act]) -> list[KeysSighted]:
     slots: dict[int, _Slot] = defaultdict(_Slot)
     published = []
     for act in acts:
-        platform_id = act.event.platform_id
-        for shown in act.shown:
-            key = key_of(shown[0], platform_id, shown[1])
+        for kind, ref, partner in act.shown:
+            key = key_of(kind, act.platform_id, ref)
             number = key % SLOTS
             slot = slots[number]
             if not slot.acts or slot.acts[-1] is not act:
                 slot.acts.append(act)
-            slot.of.append(len(slot.acts) - 1)
-            slot.shown.append(shown)
-            slot.keys.append(key)
-            if len(slot.keys) >= MOST_SIGHTINGS:
+            slot.sightings.append((len(slot.acts) - 1, kind, ref, key, partner))
+            if len(slot.sightings) >= MOST_SIGHTINGS:
                 published.append(_event(number, slots.pop(number)))
     return published + [_event(number, slot) for number, slot in sorted(slots.items())]
 
 
 def _event(number: int, slot: _Slot) -> KeysSighted:
-    events = [act.event for act in slot.acts]
-    kinds, refs, partners = zip(*slot.shown, strict=True)
+    platform_ids, account_ids, order_refs, at_ms, values_minor, devices, _ = map(list, zip(*slot.acts, strict=True))
+    acts, kinds, refs, keys, partners = map(list, zip(*slot.sightings, strict=True))
     return KeysSighted(
-        occurred_at=max(act.at for act in slot.acts),
+        occurred_at=datetime.fromtimestamp(max(at_ms) / 1_000, UTC),
         slot_id=slot_id(number),
         slot=number,
-        platform_ids=[event.platform_id for event in events],
-        account_ids=[event.trade.account_id if event.trade is not None else None for event in events],
-        order_refs=[event.order_ref for event in events],
-        at_ms=[int(act.at.timestamp() * 1_000) for act in slot.acts],
-        values_minor=[act.value_minor for act in slot.acts],
-        devices=[short(event.device_ref) for event in events],
-        acts=slot.of,
-        kinds=list(kinds),
-        refs=list(refs),
-        keys=slot.keys,
-        partners=list(partners),
+        platform_ids=platform_ids,
+        account_ids=account_ids,
+        order_refs=order_refs,
+        at_ms=at_ms,
+        values_minor=values_minor,
+        devices=devices,
+        acts=acts,
+        kinds=kinds,
+        refs=refs,
+        keys=keys,
+        partners=partners,
     )
 
 

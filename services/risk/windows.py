@@ -159,6 +159,12 @@ class Windows:
         cells.reindex(self._index, self._rows.keys, self.known)
 
 
+def compile_all() -> None:
+    """Compile what is compiled at its first use, or read it from where it was kept."""
+    one = np.ones(1, np.uint32)
+    Windows().fold(np.ones(1, np.int64), np.ones(1, np.int64), np.ones(1), one, one)
+
+
 def _empty(name: str, count: int) -> Any:  # numpy's arrays of every type
     kind, shape = _SHAPES[name]
     return np.full((count, *shape), -1 if name == "cells" else 0, kind)
