@@ -34,6 +34,7 @@ Records = Mapping[TopicPartition, Sequence[Record]]
 
 MAX_MESSAGE_BYTES = 1_000_000
 COMMIT_SECONDS = 1.0
+GATHER_SECONDS = 0.1
 # The embedded broker looks for news twice in this time; Apache Kafka answers as soon as there are some.
 POLL_MS = 100
 FULL_BATCH = 2_000
@@ -79,6 +80,7 @@ class Consumer:
         pattern: str | None = None,
         max_records: int = 4_000,
         least_pause: float = 0.0,
+        gathered: Collection[str] = (),
         fetch_wait_ms: int = POLL_MS,
         member: Member = ANYONE,
     ) -> None:
@@ -91,6 +93,9 @@ class Consumer:
         self._pattern = pattern
         self._max_records = max_records
         self._least_pause = least_pause
+        # Topics of few and large messages: alone each would cost a transaction of its own.
+        self._gathered = frozenset(gathered)
+        self._gathered_until = 0.0
         self._fetch_wait_ms = fetch_wait_ms
         self._member = member
         self._not_taken: Exception | None = None
@@ -147,6 +152,7 @@ class Consumer:
         committed = time.monotonic()
         while not stop.is_set():
             taken = self._taken
+            self._resume(consumer)
             records = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
             if self._not_taken is not None:
                 raise self._not_taken
@@ -159,10 +165,18 @@ class Consumer:
                     self._seek(consumer, held & consumer.assignment())
                 count = sum(map(len, records.values()))
                 await wait(stop, self._pause(count, time.monotonic() - started))
-                consumer.resume(*(held & consumer.assignment()))
+                if self._gathered.intersection(place.topic for place in records):
+                    self._gathered_until = time.monotonic() + GATHER_SECONDS
             if time.monotonic() - committed > COMMIT_SECONDS:
                 committed = time.monotonic()
                 await self._tell_kafka(consumer)
+
+    def _resume(self, consumer: AIOKafkaConsumer) -> None:
+        """Read on, but for topics that gather."""
+        paused: frozenset[TopicPartition] = consumer.paused()
+        if self._gathered and time.monotonic() < self._gathered_until:
+            paused = frozenset(place for place in paused if place.topic not in self._gathered)
+        consumer.resume(*paused)
 
     def _pause(self, count: int, took: float) -> float:
         """Return how long to let messages gather: a transaction costs the same for few as for many."""

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import count
 from typing import NamedTuple
 from uuid import UUID
 from zlib import crc32
@@ -19,8 +20,11 @@ from shared.events.listings import TransactionEvent
 from shared.events.risk import KeyKind, KeysSighted
 from shared.identifiers import derived_id
 from shared.messaging import publish
+from shared.partitions import partitions
+from shared.topics import PARTITIONS
 
-SLOTS = 16
+# A slot costs each batch a message and a row, however little is in it: as many as there can be owners.
+SLOTS = PARTITIONS
 MOST_SIGHTINGS = 2_000
 _MINOR_UNITS = 100
 
@@ -77,7 +81,7 @@ def _act(event: TransactionEvent, at: datetime, value_minor: int | None, shown: 
 
 def _of_order(event: TransactionEvent) -> Iterator[Shown]:
     assert event.trade is not None, "the caller has looked"
-    account, buyer = str(event.trade.account_id), short(event.buyer_ref)
+    account, buyer = _text(event.trade.account_id), short(event.buyer_ref)
     yield "account", account, buyer
     if event.buyer_ref is not None:
         yield "pair", f"{account}/{event.buyer_ref}", buyer
@@ -95,6 +99,9 @@ def _of_parcels(event: TransactionEvent) -> Iterator[Shown]:
         yield "courier", event.courier, short(event.buyer_ref)
     for waybill_ref in event.waybill_refs:
         yield "waybill", waybill_ref, short(event.order_ref)
+
+
+_text = lru_cache(maxsize=50_000)(str)
 
 
 def short(ref: str | None) -> int:
@@ -147,5 +154,6 @@ def _event(number: int, slot: _Slot) -> KeysSighted:
 
 @lru_cache(maxsize=SLOTS)
 def slot_id(number: int) -> UUID:
-    """Return the id of a slot: its key on the topic."""
-    return derived_id("slot", number)
+    """Return the id of a slot, its key on the topic: one by which it has a partition of its own."""
+    candidates = (derived_id("slot", number, attempt) for attempt in count())
+    return next(one for one in candidates if partitions([str(one).encode()], PARTITIONS) == [number])

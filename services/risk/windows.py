@@ -20,7 +20,7 @@ from services.risk.cells import CELLS, EVENTS, WIDTH, Batch, Floats, Ints, Marks
 HOUR_MS = 3_600_000
 WIDTHS_MS = (HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, 30 * 24 * HOUR_MS)
 HALF_LIFE_MS = 24 * HOUR_MS
-MOST_KEYS = 1 << 18
+MOST_KEYS = 1 << 20
 
 _WINDOWS = ("1h", "24h", "7d", "30d")
 FEATURES = (
@@ -126,7 +126,7 @@ class Windows:
         for name in _SHAPES:
             needed, has = (celled if name in _OF_CELLS else keys), len(getattr(rows, name))
             if has < needed:
-                larger = _empty(name, max(_LEAST, needed, has * 3 // 2))
+                larger = _empty(name, max(_LEAST, needed, 2 * has))
                 larger[:has] = getattr(rows, name)
                 grown[name] = larger
         self._rows = rows._replace(**grown)
@@ -167,7 +167,7 @@ def compile_all() -> None:
 
 def _empty(name: str, count: int) -> Any:  # numpy's arrays of every type
     kind, shape = _SHAPES[name]
-    return np.full((count, *shape), -1 if name == "cells" else 0, kind)
+    return np.full(count, -1, kind) if name == "cells" else np.zeros((count, *shape), kind)
 
 
 def _index_size(keys: int) -> int:

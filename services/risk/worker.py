@@ -7,6 +7,7 @@ from services.risk.windows import compile_all
 from shared.consumer import Consumer
 from shared.database import make_engine, make_sessions
 from shared.events.catalogue import EVENT_TYPES
+from shared.events.risk import KeysSighted
 from shared.platform_topics import PlatformTopics
 from shared.topics import SUBSCRIPTIONS
 
@@ -23,6 +24,7 @@ def consumers(settings: Settings) -> list[Consumer]:
         handlers=HANDLERS,
         known_types=EVENT_TYPES,
         topics=SUBSCRIPTIONS[settings.service],
+        gathered=[KeysSighted.topic],
         member=settings.member,
     )
     platforms = PlatformTopics(settings.service, INGEST, settings.kafka_bootstrap, sessions, member=settings.member)
