@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts
+from services.risk import alerts, feature_log
 from services.risk.alerts import Raised, Subject
 from services.risk.catalogue import ACTIVITY
 from services.risk.cells import Floats
@@ -46,8 +46,10 @@ async def watch(session: AsyncSession, sighted: Sequence[KeysSighted]) -> None:
     ordered = [event for events in by_slot.values() for event in events]
     kinds = [kind for event in ordered for kind in event.kinds]
     columns = frame(kinds, together([one.events for one in folded.values()]), _stacked(folded.values()))
-    about = [UUID(int=key & _64_BITS) for event in ordered for key in event.keys]
-    found = await decide_columns(session, STREAM, columns, about)
+    keys = [key & _64_BITS for event in ordered for key in event.keys]
+    if chosen := [row for row, key in enumerate(keys) if feature_log.is_kept(STREAM, key)]:
+        await feature_log.keep(session, STREAM, columns[chosen], [UUID(int=keys[row]) for row in chosen])
+    found = await decide_columns(session, STREAM, columns)
     places = [(event, place) for event in ordered for place in range(len(event.keys))]
     raised = [_raised(*places[row], hit) for row, hits in enumerate(found) for hit in hits]
     await alerts.raise_alerts(session, raised)

@@ -40,6 +40,8 @@ class Backtest(NamedTuple):
     lost_hits: int
     judged: int
     confirmed: int
+    # Of how many subjects the features are kept: of each one in so many.
+    one_in: int
     examples: list[Example]
 
     @property
@@ -75,6 +77,7 @@ async def backtest(session: AsyncSession, rule: Rule, *, since: datetime, until:
         lost_hits=judged.filter(~pl.col("hit") & pl.col("live")).height,
         judged=len(known),
         confirmed=sum(known),
+        one_in=feature_log.ONE_IN.get(rule.stream, 1),
         examples=[
             Example(_uuid(row["subject"]), {name: row[name] for name in compiled.features})
             for row in hits.head(_MOST_EXAMPLES).iter_rows(named=True)

@@ -9,12 +9,19 @@ from fastapi import APIRouter, Path, Query
 from services.risk import alerts, backtests, chains, declared, questions, rule_life, standings, totals
 from services.risk.feature_log import KEPT_DAYS
 from services.risk.models import Rule
+from services.risk.rule_schemas import (
+    ApprovalIn,
+    BacktestOut,
+    RetirementIn,
+    RuleFiguresOut,
+    RuleIn,
+    RuleOut,
+    SpanIn,
+)
 from services.risk.schemas import (
     AlertOut,
     AlertPage,
-    ApprovalIn,
     AssessmentOut,
-    BacktestOut,
     ChainOut,
     DeclarationOut,
     DeclarationPage,
@@ -24,13 +31,8 @@ from services.risk.schemas import (
     ModelOut,
     MonthOut,
     OperatorOut,
-    RetirementIn,
     RingOut,
     RingPage,
-    RuleFiguresOut,
-    RuleIn,
-    RuleOut,
-    SpanIn,
     SummaryOut,
     TrackOut,
     VerdictIn,

@@ -11,6 +11,7 @@ import pytest_asyncio
 from aiokafka import ConsumerRecord, TopicPartition
 
 from services.risk import window_store
+from services.risk.feature_log import is_kept
 from services.risk.handlers import HANDLERS
 from services.risk.sightings import SLOTS
 from services.risk.window_store import Slots
@@ -166,13 +167,16 @@ class TestAlerts:
         accounts = {one["rule"]: one["account_id"] for one in page}
         assert accounts["pair_repeats_month"] == str(orders[0].trade.account_id)  # type: ignore[union-attr]
 
-    async def test_are_of_a_stream_whose_features_are_kept_for_backtests(self, risk: Service) -> None:
-        await handle(risk, [order(1, device_ref="d")])
+    async def test_are_of_a_stream_that_a_rule_is_tried_on_by_one_key_in_eight(self, risk: Service) -> None:
+        orders = [order(number, device_ref=f"d{number}") for number in range(100)]
+
+        await handle(risk, orders)
         await pass_on(risk)
 
-        rows = await risk.rows("SELECT sum(rows) AS rows FROM feature_batches WHERE stream = 'activity'")
-
-        assert rows[0]["rows"] == 5
+        (kept,) = await risk.rows("SELECT sum(rows) AS rows FROM feature_batches WHERE stream = 'activity'")
+        devices = [key_of("device", "north", f"d{number}") for number in range(100)]
+        assert 20 < kept["rows"] < 110
+        assert 0 < sum(is_kept("activity", key) for key in devices) < 30
 
 
 async def taken_in_by_a_batch_that_fails(service: Service, events: Sequence[Received]) -> None:
