@@ -104,16 +104,20 @@ def reindex(index: Shorts, keys: Ints, known: int) -> None:  # pragma: no cover 
 
 @njit(cache=True)
 def fold(
-    rows: Rows, batch: Batch, widths: Ints, half_life: float, celled: int, out: Floats
-) -> int:  # pragma: no cover - compiled
+    rows: Rows, batch: Batch, widths: Ints, half_life: float, place: tuple[int, int], out: Floats
+) -> tuple[int, int]:  # pragma: no cover - compiled
     """Add each event to its key, in the order they came, and write what is known of the key then, (n, `WIDTH`).
 
-    What is usual of a key is what it was before the event; windows have it in them. Returns the rows of cells in use.
+    What is usual of a key is what it was before the event; windows have it in them. `place` is how many events were
+    added before and how many rows of cells are in use; the same is returned, early where rows of cells run out.
     """
+    start, celled = place
     ones = np.ones(EVENTS, np.int64)
     company = Company(np.empty(SINGLE, np.int64), np.empty(SINGLE, np.uint32), np.empty(SINGLE, np.int64))
-    for i in range(len(batch.rows)):
+    for i in range(start, len(batch.rows)):
         row, at = batch.rows[i], batch.times[i]
+        if rows.cells[row] < 0 and rows.held[row] == EVENTS and celled == len(rows.used):
+            return i, celled
         _become(rows, row, batch, i, half_life, out[i])
         value = 0.0 if np.isnan(batch.values[i]) else batch.values[i]
         oldest = rows.last[row] - widths[-1]
@@ -134,7 +138,7 @@ def fold(
         _meet(company, known)
         for w in range(len(widths)):
             out[i, PARTNERS + w] = _different(company, known, at, widths[w])
-    return celled
+    return len(batch.rows), celled
 
 
 @njit(cache=True)

@@ -1,7 +1,7 @@
 """First stage of what keys do: which buyers, devices, payers and the like a batch shows, sent on by their slots."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,7 +16,7 @@ from services.risk.chains import Change
 from services.risk.rule_values import RuleValues
 from services.risk.windows import key_of
 from shared.database import kept
-from shared.events.listings import TransactionEvent
+from shared.events.listings import Trade, TransactionEvent
 from shared.events.risk import KeyKind, KeysSighted
 from shared.identifiers import derived_id
 from shared.messaging import publish
@@ -55,22 +55,25 @@ async def publish_keys(session: AsyncSession, changes: Sequence[Change], ordered
     """Send on the keys that changes show for the first time; `ordered` are the places of orders never seen before."""
     values = kept(session, RuleValues)
     await values.refresh(session)
-    acts = [act for place, change in enumerate(changes) for act in _acts(change, values, is_new_order=place in ordered)]
-    await publish(session, _by_slot(acts), source="risk")
+    await publish(session, _by_slot(_acts(changes, ordered, values)), source="risk")
 
 
-def _acts(change: Change, values: RuleValues, *, is_new_order: bool) -> Iterator[Act]:
-    event, before, after = change
-    if is_new_order and event.trade is not None and event.placed_at is not None:
-        yield _act(event, event.placed_at, _worth(values, event.trade.goods_minor, event), list(_of_order(event)))
-    if after is before or event.part != 0:
-        return
-    if event.payments and event.payer_ref is not None and not (before and before.payments):
-        payer: Shown = ("payer", event.payer_ref, short(event.buyer_ref))
-        yield _act(event, event.paid_at or event.occurred_at, _worth(values, event.paid_minor, event), [payer])
-    if event.parcels and not (before and before.parcels):
-        at = event.shipped_at or event.delivered_at or event.occurred_at
-        yield _act(event, at, None, list(_of_parcels(event)))
+def _acts(changes: Sequence[Change], ordered: Collection[int], values: RuleValues) -> list[Act]:
+    acts = []
+    for place, (event, before, after) in enumerate(changes):
+        if place in ordered and event.trade is not None and event.placed_at is not None:
+            worth = _worth(values, event.trade.goods_minor, event)
+            acts.append(_act(event, event.placed_at, worth, _of_order(event, event.trade)))
+        if event.part != 0 or after is before:
+            continue
+        if event.payments and event.payer_ref is not None and (before is None or not before.payments):
+            payer: Shown = ("payer", event.payer_ref, short(event.buyer_ref))
+            at = event.paid_at or event.occurred_at
+            acts.append(_act(event, at, _worth(values, event.paid_minor, event), [payer]))
+        if event.parcels and (before is None or not before.parcels):
+            at = event.shipped_at or event.delivered_at or event.occurred_at
+            acts.append(_act(event, at, None, _of_parcels(event)))
+    return acts
 
 
 def _act(event: TransactionEvent, at: datetime, value_minor: int | None, shown: list[Shown]) -> Act:
@@ -79,26 +82,23 @@ def _act(event: TransactionEvent, at: datetime, value_minor: int | None, shown: 
     return Act(event.platform_id, account_id, event.order_ref, at_ms, value_minor, short(event.device_ref), shown)
 
 
-def _of_order(event: TransactionEvent) -> Iterator[Shown]:
-    assert event.trade is not None, "the caller has looked"
-    account, buyer = _text(event.trade.account_id), short(event.buyer_ref)
-    yield "account", account, buyer
+def _of_order(event: TransactionEvent, trade: Trade) -> list[Shown]:
+    account, buyer = _text(trade.account_id), short(event.buyer_ref)
+    shown: list[Shown] = [("account", account, buyer)]
     if event.buyer_ref is not None:
-        yield "pair", f"{account}/{event.buyer_ref}", buyer
-        yield "buyer", event.buyer_ref, short(account)
+        shown += [("pair", f"{account}/{event.buyer_ref}", buyer), ("buyer", event.buyer_ref, short(account))]
     if event.device_ref is not None:
-        yield "device", event.device_ref, buyer
+        shown.append(("device", event.device_ref, buyer))
     if event.address_ref is not None:
-        yield "address", event.address_ref, buyer
-    for listing_ref in dict.fromkeys(event.trade.listing_refs):
-        yield "listing", listing_ref, buyer
+        shown.append(("address", event.address_ref, buyer))
+    return shown + [("listing", listing_ref, buyer) for listing_ref in dict.fromkeys(trade.listing_refs)]
 
 
-def _of_parcels(event: TransactionEvent) -> Iterator[Shown]:
+def _of_parcels(event: TransactionEvent) -> list[Shown]:
+    shown: list[Shown] = []
     if event.courier is not None:
-        yield "courier", event.courier, short(event.buyer_ref)
-    for waybill_ref in event.waybill_refs:
-        yield "waybill", waybill_ref, short(event.order_ref)
+        shown.append(("courier", event.courier, short(event.buyer_ref)))
+    return shown + [("waybill", waybill_ref, short(event.order_ref)) for waybill_ref in event.waybill_refs]
 
 
 _text = lru_cache(maxsize=50_000)(str)

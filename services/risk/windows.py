@@ -6,7 +6,7 @@ newest events: a lower bound. A late event counts where it belongs. Which of two
 what the first one sees, and not what the later one does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ FEATURES = (
     *("seen", "usual_acts", "usual_value_minor", "usual_spread_minor", "since_last_s", "same_device"),
 )
 
-_LEAST = 1_024
+_LEAST, _LEAST_CELLS = 1_024, 16
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 _SHAPES: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
@@ -86,12 +86,17 @@ class Windows:
         count = len(keys)
         if self.known + count > self._most:
             self._forget_stale(count)
-        self._make_room(self.known + count, self._celled + count)
+        self._make_room(self.known + count)
         found = np.empty(count, np.int64)
         self.known = cells.locate(self._index, self._rows.keys, self.known, keys, found)
         out = np.empty((count, WIDTH))
         batch = Batch(found, times, values, partners, marks)
-        self._celled = cells.fold(self._rows, batch, self._widths, self._half_life, self._celled, out)
+        done = 0
+        while done < count:
+            place = (done, self._celled)
+            done, self._celled = cells.fold(self._rows, batch, self._widths, self._half_life, place, out)
+            if done < count:
+                self._grow(dict.fromkeys(_OF_CELLS, 2 * self._celled))
         return out
 
     def pack(self) -> bytes:
@@ -121,18 +126,20 @@ class Windows:
             raise Mismatch(f"the stored state of keys has {len(array)} numbers of {name} for {count} keys")
         return array.reshape(count, *shape).copy()
 
-    def _make_room(self, keys: int, celled: int) -> None:
-        rows, grown = self._rows, {}
-        for name in _SHAPES:
-            needed, has = (celled if name in _OF_CELLS else keys), len(getattr(rows, name))
-            if has < needed:
-                larger = _empty(name, max(_LEAST, needed, 2 * has))
-                larger[:has] = getattr(rows, name)
-                grown[name] = larger
-        self._rows = rows._replace(**grown)
+    def _make_room(self, keys: int) -> None:
+        if keys > len(self._rows.keys):
+            self._grow(dict.fromkeys(_SHAPES.keys() - _OF_CELLS, keys))
         if 2 * len(self._rows.keys) > len(self._index):
             self._index = np.full(_index_size(len(self._rows.keys)), -1, np.int32)
             cells.reindex(self._index, self._rows.keys, self.known)
+
+    def _grow(self, needed: Mapping[str, int]) -> None:
+        grown = {}
+        for name, count in needed.items():
+            array = getattr(self._rows, name)
+            grown[name] = _empty(name, max(_LEAST_CELLS if name in _OF_CELLS else _LEAST, count, 2 * len(array)))
+            grown[name][: len(array)] = array
+        self._rows = self._rows._replace(**grown)
 
     def _forget_stale(self, coming: int) -> None:
         """Forget keys that have nothing in the longest window any more, and where that is not enough the stalest."""
