@@ -158,6 +158,11 @@ class TestAlerts:
         assert (await alerted(risk)).keys() >= {"payer_of_many", "waybill_of_many"}
 
     async def test_about_a_pair_name_the_operator(self, risk: Service) -> None:
+        await risk.rows(
+            "INSERT INTO rules (code, version, stream, scope, expression, severity, points, reason, source, valid_from)"
+            " VALUES ('pairs', 1, 'activity', 'key', 'kind = ''pair'' AND orders_30d >= 12', 'low', 1, 'r', 's', $1)",
+            PLACED.date(),
+        )
         orders = [order(3 * number, shop="shop", buyer="friend") for number in range(12)]
 
         await handle(risk, orders)
@@ -165,7 +170,7 @@ class TestAlerts:
 
         page = (await risk.get("/v1/alerts?limit=200")).json()["items"]
         accounts = {one["rule"]: one["account_id"] for one in page}
-        assert accounts["pair_repeats_month"] == str(orders[0].trade.account_id)  # type: ignore[union-attr]
+        assert accounts["pairs"] == str(orders[0].trade.account_id)  # type: ignore[union-attr]
 
     async def test_are_of_a_stream_that_a_rule_is_tried_on_by_one_key_in_eight(self, risk: Service) -> None:
         orders = [order(number, device_ref=f"d{number}") for number in range(100)]

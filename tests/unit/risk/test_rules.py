@@ -88,7 +88,6 @@ MONTH = {
     "tolerance_share": 0.001,
 }
 # What just makes each seeded rule hold, and what just does not.
-USUAL_SALES = {"kind": "account", "usual_acts": 30.0, "usual_value_minor": 10_000.0, "usual_spread_minor": 900.0}
 EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "payment_without_lines": ({"match": "payment_without_lines"}, {"match": "awaiting_documents"}),
     "amount_mismatch": ({"match": "amount_mismatch"}, {"match": "matched"}),
@@ -170,17 +169,9 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "address_buyers_week": ({"kind": "address", "partners_7d": 7}, {"kind": "address", "partners_7d": 6}),
     "payer_of_many": ({"kind": "payer", "partners_30d": 3}, {"kind": "payer", "partners_30d": 2}),
     "waybill_of_many": ({"kind": "waybill", "partners_30d": 3}, {"kind": "courier", "partners_30d": 3}),
-    "pair_repeats_month": (
-        {"kind": "pair", "orders_30d": 12, "orders_7d": 6},
-        {"kind": "pair", "orders_30d": 12, "orders_7d": 5},
-    ),
     "buyer_surge": (
         {"kind": "buyer", "orders_24h": 12, "partners_24h": 4},
         {"kind": "buyer", "orders_24h": 12, "partners_24h": 3},
-    ),
-    "amount_unusual": (
-        {**USUAL_SALES, "value_minor": 500_001},
-        {**USUAL_SALES, "value_minor": 500_001, "usual_spread_minor": 50_000.0},
     ),
     "light_parcel": ({"weight_g": 19, "goods_minor": 3_000}, {"weight_g": 19, "goods_minor": 2_999}),
     "instant_delivery": ({"delivery_h": 0.9}, {"delivery_h": 1.0}),
