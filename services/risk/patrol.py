@@ -55,7 +55,7 @@ _FICTITIOUS = """
 _OPEN = """
     SELECT id, account_id FROM alerts
     WHERE rule IN (SELECT code FROM rules WHERE stream = $1) AND platform_id = $2 AND state = 'open'
-        AND window_start > $3
+        AND (window_start > $3 OR $4 AND raised_at > $3)
 """
 _FINISH = """
     INSERT INTO patrol_rounds (id, applied, orders, shops, rings, seconds, finished_at)
@@ -211,7 +211,9 @@ async def _decided(
         raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
     await alerts.raise_alerts(session, raised)
     start = beat.until - timedelta(days=WINDOW_DAYS)
-    standing = await (await driver(session)).fetch(_OPEN, stream, beat.platform_id, start)
+    # A claim may have stood since long before the window in which an alert of it is cleared.
+    old_too = stream == propaganda.STREAM
+    standing = await (await driver(session)).fetch(_OPEN, stream, beat.platform_id, start, old_too)
     judged, holds = {subject.account_id for subject, _ in rows}, {one.id for one in raised}
     over = [row["id"] for row in standing if row["account_id"] in judged and row["id"] not in holds]
     await alerts.withdraw(session, over, at=beat.until)

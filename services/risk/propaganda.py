@@ -101,8 +101,8 @@ def judge(
         platform, account = shop
         own, filed = claims.get(shop, ()), complaints.get(shop, ())
         features = _features(own, len(filed), orders.get(shop, 0), usual_rates[platform].without(shop))
-        # The newest of it: a claim may have stood since long before the window, and the alert is to be cleared in it.
-        at = max([since, *(one.found_at for one in own), *(one.filed_at for one in filed)])
+        # The first claim, whichever others are known by then: what credit makes of an alert depends on its time.
+        at = min((one.found_at for one in own), default=since)
         subject = Subject(platform, account, None, None, at, "", _evidence(own, filed, features))
         judged.setdefault(platform, []).append((subject, features))
     return judged
