@@ -13,8 +13,10 @@ from zlib import crc32
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk.chains import Change
+from services.risk.ledgers import CLOCKS_DIFFER
 from services.risk.rule_values import RuleValues
 from services.risk.windows import key_of
+from shared.clock import utc_now
 from shared.database import kept
 from shared.events.listings import Trade, TransactionEvent
 from shared.events.risk import KeyKind, KeysSighted
@@ -55,7 +57,10 @@ async def publish_keys(session: AsyncSession, changes: Sequence[Change], ordered
     """Send on the keys that changes show for the first time; `ordered` are the places of orders never seen before."""
     values = kept(session, RuleValues)
     await values.refresh(session)
-    await publish(session, _by_slot(_acts(changes, ordered, values)), source="risk")
+    # What is said to be of the future would make all else look long past.
+    latest = (utc_now() + CLOCKS_DIFFER).timestamp() * 1_000
+    acts = [act for act in _acts(changes, ordered, values) if act.at_ms <= latest]
+    await publish(session, _by_slot(acts), source="risk")
 
 
 def _acts(changes: Sequence[Change], ordered: Collection[int], values: RuleValues) -> list[Act]:

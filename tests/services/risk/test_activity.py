@@ -15,7 +15,7 @@ from services.risk.feature_log import is_kept
 from services.risk.handlers import HANDLERS
 from services.risk.sightings import SLOTS
 from services.risk.window_store import Slots
-from services.risk.windows import key_of
+from services.risk.windows import FEATURES, key_of
 from shared.database import forget
 from shared.database import transaction as in_transaction
 from shared.events.listings import TransactionEvent
@@ -61,13 +61,18 @@ async def alerted(service: Service) -> dict[str, list[str]]:
 
 async def counted(service: Service, *key: str) -> float:
     """Return how many acts of a key the second stage knows of in the thirty days around one more."""
+    return (await known_of(service, *key))["orders_30d"] - 1
+
+
+async def known_of(service: Service, *key: str) -> dict[str, float]:
+    """Return the features of one more act of a key."""
     number = key_of(*key)
     async with in_transaction(service.sessions) as session:
         slots = Slots()
         await slots.take(session, [number % SLOTS])
         at, one = np.array([int(PLACED.timestamp() * 1_000)]), np.array([1], np.uint32)
         found = slots.fold(number % SLOTS, window_store.Events(np.array([number]), at, np.array([1.0]), one, one))
-    return float(found[0, 3]) - 1
+    return dict(zip(FEATURES, map(float, found[0]), strict=True))
 
 
 class TestSightings:
@@ -93,6 +98,12 @@ class TestSightings:
             ("waybill", "w"),
         ]
         assert [await counted(risk, kind, "north", ref) for kind, ref in keys] == [1] * len(keys)
+
+    async def test_of_the_future_are_not_counted(self, risk: Service) -> None:
+        await handle(risk, [order(1, device_ref="d"), order(60 * 24 * 365 * 30, device_ref="d")])
+        await pass_on(risk)
+
+        assert (await known_of(risk, "device", "north", "d"))["seen"] == 1
 
     async def test_of_another_platform_are_other_keys(self, risk: Service) -> None:
         await handle(risk, [order(1, device_ref="d"), order(1, device_ref="d", platform_id="south")])
