@@ -1,5 +1,6 @@
 """Alembic environment of risk."""
 
+from services.risk.foresight_tables import Warned
 from services.risk.institution_tables import Institution
 from services.risk.ledger_tables import ChainLink
 from services.risk.propaganda_tables import Claim
@@ -9,5 +10,5 @@ from shared import ingest_store
 from shared.migrations import run_migrations
 
 # The same metadata, once all files of tables have added to it.
-_TABLES = (ChainLink, Institution, Claim, WindowSlot, ReviewRemovalsBatch)
+_TABLES = (ChainLink, Institution, Claim, WindowSlot, ReviewRemovalsBatch, Warned)
 run_migrations(*{table.metadata for table in _TABLES}, ingest_store.metadata)
