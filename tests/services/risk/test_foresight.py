@@ -95,6 +95,14 @@ async def half_goes_on(service: Service) -> None:
         await assess(service, week * 7 + 1)
 
 
+async def let_the_class_be_right(service: Service) -> None:
+    """Let what came be what the class had said: nothing is left to be found."""
+    await service.rows(
+        "UPDATE forecast_inputs i SET by_class = f.violated::int FROM forecasts f "
+        "WHERE (f.operator_id, f.made_on) = (i.operator_id, i.made_on) AND f.violated IS NOT NULL"
+    )
+
+
 class TestPast:
     async def test_is_of_orders_reviews_complaints_returns_and_alerts(self, risk: Service) -> None:
         now = utc_now()
@@ -188,16 +196,25 @@ class TestModel:
 
     async def test_is_kept_as_a_candidate_where_the_class_forecasts_as_well(self, risk: Service) -> None:
         await half_goes_on(risk)
-        # What came is what the class had said: nothing is left to be found.
-        await risk.rows(
-            "UPDATE forecast_inputs i SET by_class = f.violated::int FROM forecasts f "
-            "WHERE (f.operator_id, f.made_on) = (i.operator_id, i.made_on) AND f.violated IS NOT NULL"
-        )
+        await let_the_class_be_right(risk)
 
         model = await challenge(risk.sessions, now=NOW)
         await assess(risk, WEEKS * 7)
 
         assert (model.state, model.adopted_at) == ("candidate", None)
+        assert (await operator(risk, 0))["forecast_by"] == "class"
+
+    async def test_goes_where_it_forecasts_no_better_than_the_class_any_more(self, risk: Service) -> None:
+        await half_goes_on(risk)
+        adopted = await challenge(risk.sessions, now=NOW)
+        await let_the_class_be_right(risk)
+
+        again = await challenge(risk.sessions, now=NOW)
+        await assess(risk, WEEKS * 7)
+
+        assert (adopted.state, again.state, again.card["incumbent"]) == ("champion", "candidate", "operators/1")
+        shown = (await risk.get("/v1/models")).json()
+        assert [(one["version"], one["state"]) for one in shown] == [(2, "candidate"), (1, "retired")]
         assert (await operator(risk, 0))["forecast_by"] == "class"
 
     async def test_is_refused_where_there_is_too_little_to_learn_from(self, risk: Service) -> None:
