@@ -13,14 +13,21 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.clock import utc_now
+from shared.events.numbers import OF_SERVICE
 from shared.events.platform import PlatformEvent, Ref, Zoned
 from shared.identifiers import source_of
 from shared.ingest_faults import Fault, fault_of, hidden_in, unstorable
 from shared.ingest_store import HASH_BYTES, Item, store, store_new
+from shared.messaging import publish
 
 MAX_EVENTS = 1_000
 MAX_EVENT_BYTES = 900_000
+# As CloudEvents' extension Sequence says of the type Integer.
+MAX_NUMBER = 2**31 - 1
+_COUNTED, _DIGITS = "Integer", 10
 
+_NO_NUMBER = Fault("sequence_invalid", f"sequence is the text of a number from 1 to {MAX_NUMBER}", "/sequence")
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -63,6 +70,7 @@ class Ingest:
         faults: Callable[[str, PlatformEvent], Fault | None] = lambda _, __: None,
     ) -> None:
         self.topic = topic
+        self._service = topic.partition(".")[0]
         self.types = frozenset(kind.type for kind in subjects)
         self._subject_of: dict[type[Any], Subject] = dict(subjects)
         self._faults = faults
@@ -82,6 +90,8 @@ class Ingest:
             for item in stored.conflicting
         )
         answer.rejected.sort(key=lambda r: r.index)
+        refused = {item.index for item in stored.conflicting}
+        await self._tell_numbers(session, platform_id, [item for item in items if item.index not in refused])
         return answer
 
     async def accept_new(self, session: AsyncSession, platform_id: str, raws: Sequence[bytes]) -> Answer:
@@ -92,7 +102,19 @@ class Ingest:
             return await self.accept(session, platform_id, raws)
         await store_new(session, self.topic, platform_id, items, len(answer.rejected))
         answer.accepted = len(items)
+        await self._tell_numbers(session, platform_id, items)
         return answer
+
+    async def _tell_numbers(self, session: AsyncSession, platform_id: str, items: Sequence[Item]) -> None:
+        """Publish the numbers that a platform gave its events, as runs, for gaps to be looked for."""
+        numbers = sorted({item.number for item in items if item.number is not None})
+        if not numbers:
+            return
+        first = [n for before, n in zip([-1, *numbers], numbers, strict=False) if n != before + 1]
+        last = [n for n, after in zip(numbers, [*numbers[1:], -1], strict=True) if after != n + 1]
+        kind = OF_SERVICE[self._service]
+        told = kind(occurred_at=utc_now(), platform_id=platform_id, first=first, last=last)
+        await publish(session, [told], source=self._service)
 
     def read(self, platform_id: str, raws: Sequence[bytes], rejected: list[Rejection]) -> list[Item]:
         """Decode and check each event; what is unfit is added to `rejected`."""
@@ -117,7 +139,10 @@ class Ingest:
             return self._rejection(index, raw, fault)
         kind = type(event.data)
         key = self._subject_of[kind](platform_id, event.data)
-        return Item(index, event.id, kind.type, key, raw, _hash(raw))
+        number = None
+        if event.sequencetype == _COUNTED and (number := _number(event.sequence)) is None:
+            return self._rejection(index, raw, _NO_NUMBER)
+        return Item(index, event.id, kind.type, key, raw, _hash(raw), number)
 
     def _unfit(self, event: Any, platform_id: str, source: str, raw: bytes) -> Fault | None:
         data = event.data
@@ -169,6 +194,8 @@ def _envelopes(subjects: dict[type[PlatformEvent], Subject]) -> Any:
                 ("data", kind),
                 ("time", Zoned | None, None),
                 ("subject", str | None, None),
+                ("sequence", str | None, None),
+                ("sequencetype", str | None, None),
             ],
             tag_field="type",
             tag=kind.type,
@@ -186,6 +213,12 @@ def _time_fields(kind: type[PlatformEvent]) -> list[str]:
 def _parts(annotation: Any) -> set[Any]:
     inner = get_args(annotation)
     return {annotation}.union(*map(_parts, inner)) if inner else {annotation}
+
+
+def _number(text: str | None) -> int | None:
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
+        return None
+    return number if 1 <= (number := int(text)) <= MAX_NUMBER else None
 
 
 def _time_fault(pointer: str) -> Fault:

@@ -63,6 +63,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     key: UUID
     raw: bytes
     payload_hash: bytes
+    # What its platform counts it as.
+    number: int | None = None
 
 
 @dataclass

@@ -17,7 +17,7 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "listings": ("listings.accepted",),
     "risk": (
         *("risk.accepted", "risk.sightings", "listings.transactions", "listings.reviews", "listings.listings"),
-        *("identity.operators", "disputes.complaints"),
+        *("identity.operators", "disputes.complaints", "identity.numbers", "listings.numbers", "risk.numbers"),
     ),
     "credit": ("listings.transactions", "identity.operators", "risk.alerts", "disputes.complaints"),
     "gateway": ("risk.alerts", "risk.declarations", "credit.levels", "identity.operators"),

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.risk import institution_routes
+from services.risk import foresight_routes, institution_routes
 from services.risk.intake import INGEST
 from services.risk.routes import router
 from services.risk.settings import Settings
@@ -19,6 +19,7 @@ def create_app(settings: Settings) -> FastAPI:
         events_router(INGEST, pressure, senders=(Role.PLATFORM, Role.CUSTOMS)),
         router,
         institution_routes.router,
+        foresight_routes.router,
         title="Crosswatch risk",
         tasks=[watch(pressure)],
     )

@@ -1,10 +1,10 @@
-"""What is kept beside the patrol, every few seconds: chains are linked, months compared with what was stated."""
+"""What is kept beside the patrol, every few seconds: chains are linked, months compared, gaps looked for."""
 
 import asyncio
 
 import structlog
 
-from services.risk import chains, totals
+from services.risk import chains, numbered, totals
 from shared.clock import utc_now, wait
 from shared.database import CONNECTION_ERRORS, Sessions, transaction
 
@@ -24,13 +24,15 @@ async def keep_books(sessions: Sessions, stop: asyncio.Event) -> None:
 
 
 async def update_books(sessions: Sessions) -> None:
-    """Link all that waits, some of it a transaction; then compare the months that changed."""
+    """Link all that waits, some of it a transaction; then compare the months that changed, and look for gaps."""
     linked = chains.MOST_LINKS
     while linked == chains.MOST_LINKS:
         async with transaction(sessions) as session:
             linked = await chains.link(session, at=utc_now())
     async with transaction(sessions) as session:
         await totals.compare(session, at=utc_now())
+    async with transaction(sessions) as session:
+        await numbered.look(session, at=utc_now())
 
 
 async def verify_whole(sessions: Sessions, platform_id: str, *, step: int = chains.MOST_LINKS) -> chains.Verified:

@@ -215,6 +215,11 @@ CLAIMS: dict[str, Feature] = {
         pl.Float64, "powers of ten", "30 days", "How improbable so many complaints are at the usual rate"
     ),
 }
+NUMBERS: dict[str, Feature] = {
+    "missing": Feature(pl.Int64, "count", "now", "Numbers of a platform that did not come, between some that did"),
+    "waited_h": Feature(pl.Float64, "hours", "now", "Since numbers on both sides of them are known"),
+    "patience_h": Feature(pl.Float64, "hours", "now", "How long they may take: the policy value sequence.waiting"),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
@@ -227,4 +232,5 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "flags": FLAGS,
     "activity": ACTIVITY,
     "claims": CLAIMS,
+    "numbers": NUMBERS,
 }

@@ -9,6 +9,7 @@ from services.risk import (
     assessments,
     claims,
     incidents,
+    numbered,
     operators,
     removals,
     review_signals,
@@ -37,6 +38,7 @@ from shared.events.listings import (
     TransactionMismatched,
     TransactionRecorded,
 )
+from shared.events.numbers import IdentityNumbersReceived, ListingsNumbersReceived, RiskNumbersReceived
 from shared.events.platform import SecurityIncidentReported, TotalsStated
 from shared.events.risk import KeysSighted
 from shared.identifiers import platform_of
@@ -96,6 +98,11 @@ async def on_complaints(session: AsyncSession, received: Sequence[Received]) -> 
     await claims.file(session, [one.event for one in received])
 
 
+async def on_numbers(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep which of a platform's numbers came."""
+    await numbered.record(session, [one.event for one in received])
+
+
 HANDLERS: Handlers = {
     DeclarationLodged: on_declarations,
     DeclarationCleared: on_declarations,
@@ -112,6 +119,9 @@ HANDLERS: Handlers = {
     ComplaintFiled: on_complaints,
     ComplaintResolved: on_complaints,
     ReviewRemoved: on_removed_reviews,
+    IdentityNumbersReceived: on_numbers,
+    ListingsNumbersReceived: on_numbers,
+    RiskNumbersReceived: on_numbers,
     OperatorVerified: on_operators,
     OperatorRejected: on_operators,
     OperatorUnverified: on_operators,

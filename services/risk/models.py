@@ -198,34 +198,6 @@ class Incident(Base):
     recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
-class OperatorStanding(Base):
-    """Where an operator stands by its alerts, as the newest round of the patrol saw it."""
-
-    __tablename__ = "standings"
-
-    # The legal entity, or the account until it is known whose it is.
-    operator_id: Mapped[UUID] = mapped_column(primary_key=True)
-    points: Mapped[float]
-    risk_class: Mapped[str] = mapped_column(Text)
-    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    # That something severe is found within thirty days.
-    probability: Mapped[float]
-    since: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    assessed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-
-
-class Forecast(Base):
-    """What was thought on a day to be the chance of a violation within thirty days, and whether there was one."""
-
-    __tablename__ = "forecasts"
-
-    operator_id: Mapped[UUID] = mapped_column(primary_key=True)
-    made_on: Mapped[date] = mapped_column(Date, primary_key=True)
-    risk_class: Mapped[str] = mapped_column(Text)
-    probability: Mapped[float]
-    violated: Mapped[bool | None]
-
-
 class Investigation(Base):
     """A proposal to look into an operator, because several signals agree."""
 

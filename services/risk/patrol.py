@@ -19,6 +19,7 @@ from services.risk import alerts, feature_log, flips, known_rings, opinions, pro
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
 from services.risk.opinions import Reputation
+from services.risk.pasts import Weeks
 from services.risk.shops import SALES, Judged, Shop, judge
 from shared.clock import utc_now, wait
 from shared.database import CONNECTION_ERRORS, Sessions, driver, transaction
@@ -131,7 +132,7 @@ async def go_round(sessions: Sessions) -> None:
         await _propaganda(session, bought, until or utc_now())
         if until is not None:
             await flips.watch(session, bought, on=utc_now().date())
-            await standings.assess(session, at=until)
+            await standings.assess(session, at=until, weeks=Weeks(bought, reviewed))
             await feature_log.forget_before(session, utc_now())
             for ledger in _LEDGERS:
                 await ledger.forget_before(session, until - timedelta(days=_KEPT_DAYS))

@@ -10,13 +10,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from services.risk import patrol, rule_life
 from services.risk.alerts import AlertNotFound
+from services.risk.foresight_tables import OperatorStanding
 from services.risk.models import (
     Alert,
     Assessment,
     Incident,
     Investigation,
     Operator,
-    OperatorStanding,
     Ring,
     Rule,
     RuleDay,
@@ -152,6 +152,7 @@ async def _stands(session: AsyncSession, operator_id: UUID) -> dict[str, Any]:
         "risk_class": own.risk_class if own else None,
         "points": own.points if own else None,
         "probability": own.probability if own else None,
+        "forecast_by": own.forecast_by if own else None,
         "reasons": own.reasons if own else [],
     }
 

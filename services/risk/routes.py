@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.risk import alerts, backtests, chains, declared, questions, rule_life, standings, totals
+from services.risk import alerts, backtests, chains, declared, questions, rule_life, totals
 from services.risk.feature_log import KEPT_DAYS
 from services.risk.models import Rule
 from services.risk.rule_schemas import (
@@ -34,7 +34,6 @@ from services.risk.schemas import (
     RingOut,
     RingPage,
     SummaryOut,
-    TrackOut,
     VerdictIn,
     VerificationOut,
 )
@@ -235,13 +234,6 @@ async def list_investigations(
     require(caller, *_READERS)
     items, following = await questions.investigations(session, after=read_cursor(cursor), limit=limit)
     return {"items": items, "next": following}
-
-
-@router.get("/v1/forecasts", response_model=dict[str, TrackOut], responses=problems(401, 403))
-async def get_forecasts(session: SessionDep, caller: CallerDep) -> object:
-    """Return what forecasts of violations within thirty days came to, by class."""
-    require(caller, *_READERS)
-    return {risk_class: own._asdict() for risk_class, own in (await standings.track(session)).items()}
 
 
 @router.get("/v1/operators/{identifier}", response_model=OperatorOut, responses=problems(401, 403, 404, 422))

@@ -134,7 +134,9 @@ class OperatorOut(BaseModel):
     highest_severity: Literal["low", "medium", "high", "critical"] | None
     risk_class: Literal["A", "B", "C", "D"] | None
     points: float | None
+    # That something severe is found within thirty days, and who says so: `class`, or the model of single operators.
     probability: float | None
+    forecast_by: str | None
     reasons: list[ReasonOut]
 
 
@@ -160,15 +162,6 @@ class InvestigationPage(BaseModel):
 
     items: list[InvestigationOut]
     next: str | None
-
-
-class TrackOut(BaseModel):
-    """What forecasts of a class came to: the chance they stated on average, how many were right, the Brier score."""
-
-    forecasts: int
-    violated: int
-    expected: float
-    brier: float
 
 
 class InspectionOut(BaseModel):

@@ -9,6 +9,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.risk import foreseeing
+from services.risk.foreseeing import FORECAST_DAYS, Foreseen, Operators
+from services.risk.pasts import NO_WEEKS, Weeks
 from services.risk.rule_values import RuleValues
 from services.risk.standing import CLASSES, Scale, Signal, Standing, probability, standing
 from shared.database import driver, kept
@@ -17,7 +20,6 @@ from shared.events.risk import InvestigationProposed, OperatorAssessed, Reason, 
 from shared.identifiers import derived_id
 from shared.messaging import publish
 
-FORECAST_DAYS = 30
 _SEVERITIES = ("low", "medium", "high", "critical")
 # What is older than so many half-lives counts for nothing.
 _HALF_LIVES = 6
@@ -32,23 +34,18 @@ _SIGNALS = """
 _KNOWN = "SELECT operator_id, risk_class FROM standings"
 _OPERATORS = "SELECT DISTINCT operator_id FROM operators"
 _STORE = """
-    INSERT INTO standings (operator_id, points, risk_class, reasons, probability, since, assessed_at)
-    SELECT o, p, c, r::jsonb, q, $6, $6 FROM unnest($1::uuid[], $2::float8[], $3::text[], $4::text[], $5::float8[])
+    INSERT INTO standings (operator_id, points, risk_class, reasons, probability, since, assessed_at, forecast_by)
+    SELECT o, p, c, r::jsonb, q, $6, $6, $7 FROM unnest($1::uuid[], $2::float8[], $3::text[], $4::text[], $5::float8[])
         AS x (o, p, c, r, q)
     ON CONFLICT (operator_id) DO UPDATE SET points = excluded.points, risk_class = excluded.risk_class,
         reasons = excluded.reasons, probability = excluded.probability, assessed_at = excluded.assessed_at,
+        forecast_by = excluded.forecast_by,
         since = CASE WHEN standings.risk_class = excluded.risk_class THEN standings.since ELSE excluded.since END
 """
 _PROPOSE = """
     INSERT INTO investigations (id, operator_id, points, reasons, proposed_at)
     SELECT i, o, p, r::jsonb, $5 FROM unnest($1::uuid[], $2::uuid[], $3::float8[], $4::text[]) AS x (i, o, p, r)
     ON CONFLICT DO NOTHING RETURNING operator_id
-"""
-_FORECAST = """
-    INSERT INTO forecasts (operator_id, made_on, risk_class, probability)
-    SELECT operator_id, $1::date, risk_class, probability FROM standings
-    WHERE NOT EXISTS (SELECT FROM forecasts WHERE made_on > $1::date - 7)
-    ON CONFLICT DO NOTHING
 """
 # An alert of a day is known on that day; a forecast is about the days after its own.
 _OUTCOMES = """
@@ -82,38 +79,53 @@ class Track(NamedTuple):
     brier: float
 
 
-async def assess(session: AsyncSession, *, at: datetime) -> None:
-    """Place every operator in its class, publish what changed, and check forecasts that are due."""
+async def assess(session: AsyncSession, *, at: datetime, weeks: Weeks = NO_WEEKS) -> None:
+    """Place every operator in its class, publish what changed, forecast and warn, and check forecasts that are due."""
     values = kept(session, RuleValues)
     await values.refresh(session)
-    connection = await driver(session)
-    await connection.execute(_OUTCOMES, at.date(), FORECAST_DAYS)
+    await (await driver(session)).execute(_OUTCOMES, at.date(), FORECAST_DAYS)
     scale, chances = _scale(values, at.date()), _chances(values, at.date(), await track(session))
     standings = await _standings(session, scale, at)
+    ids = sorted(standings)
+    classes = [standings[operator].risk_class for operator in ids]
+    points = [standings[operator].points for operator in ids]
+    operators = Operators(ids, classes, points, [chances[one] for one in classes])
+    foreseen = await foreseeing.foresee(session, operators, weeks, at=at)
+    reasons = {operator: _reasons(standings[operator]) for operator in ids}
+    changed = await _place(session, operators, foreseen, reasons, at)
+    proposed = [operator for operator in ids if standings[operator].to_investigate]
+    await publish(session, [*changed, *await _propose(session, proposed, standings, reasons, at)], source="risk")
+    await foreseeing.keep(session, operators, foreseen, values, at.date())
+    await foreseeing.warn(session, operators, foreseen, values, at=at)
+
+
+async def _place(
+    session: AsyncSession,
+    operators: Operators,
+    foreseen: Foreseen,
+    reasons: Mapping[UUID, list[Reason]],
+    at: datetime,
+) -> list[Event]:
+    """Store where operators stand, and return whose class changed."""
+    connection = await driver(session)
     before: dict[UUID, RiskClass] = {row["operator_id"]: row["risk_class"] for row in await connection.fetch(_KNOWN)}
-    operators = sorted(standings)
-    reasons = {operator: _reasons(standings[operator]) for operator in operators}
-    texts = [_encode(reasons[operator]).decode() for operator in operators]
-    classes = [standings[operator].risk_class for operator in operators]
-    points = [standings[operator].points for operator in operators]
-    await connection.execute(_STORE, operators, points, classes, texts, [chances[c] for c in classes], at)
-    changed: list[Event] = [
+    ids, classes, points, _ = operators
+    texts = [_encode(reasons[operator]).decode() for operator in ids]
+    await connection.execute(_STORE, ids, points, classes, texts, foreseen.chances, at, foreseen.by)
+    return [
         OperatorAssessed(
             occurred_at=at,
             operator_id=operator,
-            risk_class=standings[operator].risk_class,
+            risk_class=risk_class,
             risk_class_before=before.get(operator),
-            points=standings[operator].points,
-            probability=chances[standings[operator].risk_class],
+            points=own,
+            probability=chance,
             reasons=reasons[operator],
         )
-        for operator in operators
+        for operator, risk_class, own, chance in zip(ids, classes, points, foreseen.chances, strict=True)
         # Whoever begins in the best class is no news.
-        if before.get(operator, CLASSES[0]) != standings[operator].risk_class
+        if before.get(operator, CLASSES[0]) != risk_class
     ]
-    proposed = [operator for operator in operators if standings[operator].to_investigate]
-    await publish(session, [*changed, *await _propose(session, proposed, standings, reasons, at)], source="risk")
-    await connection.execute(_FORECAST, at.date())
 
 
 async def inspected_times(

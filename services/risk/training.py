@@ -1,7 +1,7 @@
 """Models of declarations: learnt from what customs found, adopted only where they find more than what scores now."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -53,9 +53,7 @@ async def challenge(sessions: Sessions, *, now: datetime) -> Model:
     Raises TooFewOutcomes, TrainingUnderWay, and Unavailable where LightGBM cannot be loaded.
     """
     async with transaction(sessions) as session:
-        await (await driver(session)).execute(_PATIENT)
-        if not await (await driver(session)).fetchval(_LOCK):
-            raise TrainingUnderWay("a training is under way")
+        await alone(session)
         terms = await _terms(session, now.date())
         rows = await (await driver(session)).fetch(_MATERIAL, _MOST)
         incumbent = await champion(session)
@@ -63,6 +61,13 @@ async def challenge(sessions: Sessions, *, now: datetime) -> Model:
         trained = await asyncio.to_thread(_trained, rows, incumbent, terms)
         async with transaction(sessions) as writing:
             return await _store(writing, trained, now)
+
+
+async def alone(session: AsyncSession) -> None:
+    """Let nobody else train until this transaction ends, which may wait for long. Raises TrainingUnderWay."""
+    await (await driver(session)).execute(_PATIENT)
+    if not await (await driver(session)).fetchval(_LOCK):
+        raise TrainingUnderWay("a training is under way")
 
 
 def _trained(rows: Sequence[Any], incumbent: Model | None, terms: Terms) -> Trained:  # asyncpg's records
@@ -169,11 +174,14 @@ async def retrain(sessions: Sessions, *, now: datetime) -> Model | None:
     return model
 
 
-async def retrain_daily(sessions: Sessions, stop: asyncio.Event) -> None:
-    """Look every few minutes whether a training is due, until told to stop."""
+async def retrain_daily(
+    sessions: Sessions, stop: asyncio.Event, trainings: Sequence[Callable[..., Awaitable[Model | None]]]
+) -> None:
+    """Look every few minutes whether a training of some is due, until told to stop."""
     while not await wait(stop, CHECK_SECONDS):
-        try:
-            await retrain(sessions, now=utc_now())
-        except Exception:
-            # A training that fails is a change to be made; the stream beside it is not to end for it.
-            log.exception("training_failed")
+        for training in trainings:
+            try:
+                await training(sessions, now=utc_now())
+            except Exception:
+                # A training that fails is a change to be made; the stream beside it is not to end for it.
+                log.exception("training_failed")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.events import credit, disputes, identity, listings, risk
+from shared.events import credit, disputes, identity, listings, numbers, risk
 from shared.events.base import Event
 from shared.events.customs import CUSTOMS_EVENTS
 from shared.events.platform import PLATFORM_EVENTS, PlatformEvent
@@ -13,6 +13,7 @@ PUBLISHED: tuple[type[Event], ...] = (
     *risk.EVENTS,
     *credit.EVENTS,
     *disputes.EVENTS,
+    *numbers.EVENTS,
 )
 
 # What comes in by a service's door.

@@ -105,6 +105,27 @@ class InvestigationProposed(Event, frozen=True, kw_only=True, omit_defaults=True
         return self.operator_id
 
 
+class OperatorWarned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The chance of something severe of an operator rose over the threshold; once until it has fallen again."""
+
+    type: ClassVar[str] = "risk.operator.warned.v1"
+    topic: ClassVar[str] = "risk.operators"
+    warning_id: UUID
+    operator_id: UUID
+    # That something severe is found until `until`, and from what chance on is warned.
+    probability: float
+    threshold: float
+    until: date
+    risk_class: RiskClass
+    # `class`, or the model of single operators, with what speaks for it by the model.
+    forecast_by: str
+    reasons: list[str]
+
+    def key(self) -> UUID:
+        """Return the operator."""
+        return self.operator_id
+
+
 class RuleSuspended(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A rule was switched off by itself: it failed, took too long, or held for nearly everything."""
 
@@ -203,6 +224,7 @@ EVENTS: tuple[type[Event], ...] = (
     RuleSuspended,
     OperatorAssessed,
     InvestigationProposed,
+    OperatorWarned,
     ChainExtended,
     DeclarationChannelled,
     KeysSighted,

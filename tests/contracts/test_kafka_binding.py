@@ -52,6 +52,13 @@ class TestStructuredForm:
         assert attributes_of(raw) == {k: v for k, v in expected.items() if k != "datacontenttype"}
         assert kind == expected["type"]
 
+    def test_joins_the_number_that_a_platform_counts_by(self) -> None:
+        headers = [("ce_type", b"t"), ("ce_sequence", b"7"), ("ce_sequencetype", b"Integer")]
+
+        raw, _ = structured_form(record(b"{}", headers, topic="t"))
+
+        assert json.loads(raw) == {"type": "t", "sequence": "7", "sequencetype": "Integer", "data": {}}
+
     def test_reads_the_structured_mode(self) -> None:
         payload, tables = scenario(2)
         expected, examples = dict(tables[1]), [name for name, _ in tables[2]]

@@ -199,6 +199,10 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"claims": 0, "complaints": 30, "complaint_improbability": 30.0},
     ),
     "cure_claimed": ({"cure_claims": 1}, {"claims": 5, "cure_claims": 0}),
+    "sequence_gap": (
+        {"missing": 1, "waited_h": 24.1, "patience_h": 24.0},
+        {"missing": 9, "waited_h": 24.0, "patience_h": 24.0},
+    ),
     "banned_operator": ({"banned": True}, {"banned": False}),
 }
 

@@ -7,6 +7,7 @@ import sqlalchemy
 from alembic import op
 
 from services.risk import models
+from services.risk.foresight_tables import Forecast
 
 revision = "0006"
 down_revision = "0005"
@@ -20,7 +21,7 @@ _SEED = Path(__file__).parents[2] / "rule_values.csv"
 def upgrade() -> None:
     """Apply."""
     op.execute("SET lock_timeout = '5s'")
-    models.metadata.create_all(op.get_bind(), tables=[models.metadata.tables[name] for name in _TABLES])
+    models.metadata.create_all(op.get_bind(), tables=[Forecast.metadata.tables[name] for name in _TABLES])
     values = models.metadata.tables["rule_values"]
     known = set(op.get_bind().execute(sqlalchemy.select(values.c.name)).scalars())
     with _SEED.open(newline="", encoding="utf-8") as file:
