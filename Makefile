@@ -76,7 +76,7 @@ fmt: $(STAMP) ## format and fix what can be fixed
 
 bench: $(STAMP) ## benchmarks into docs/benchmarks.md and var/bench.json (ONLY=<prefix> ANCHORS=<directory>)
 	$(BIN)/python -m deploy.kafka.cluster --fetch
-	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ANCHORS),--anchors $(ANCHORS))
+	POLARS_MAX_THREADS=1 $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ANCHORS),--anchors $(ANCHORS))
 
 chaos: $(STAMP) ## the kill loop (KILLS=<n>)
 	$(BIN)/python -m tests.faults.chaos --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED)) \
