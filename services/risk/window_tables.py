@@ -9,7 +9,7 @@ from services.risk.models import Base
 
 
 class WindowSlot(Base):
-    """How many batches a slot has taken in, and how many bytes of them its newest snapshot does not have."""
+    """How many batches a slot has taken in, and when it took in the last one."""
 
     __tablename__ = "window_slots"
 
