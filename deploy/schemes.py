@@ -39,6 +39,7 @@ WATCHES: Mapping[Scheme, Watch] = {
         "transaction_id", frozenset({"uncertified_institution", "uncertified_channel", "unknown_institution"})
     ),
     "false_propaganda": Watch("account_id", frozenset({"false_propaganda", "cure_claimed"})),
+    "undervalued_declaration": Watch("transaction_id", frozenset({"undervalued_declaration"})),
     # Nothing looks for it yet.
     "banned_returns": Watch("account_id", frozenset()),
 }

@@ -55,12 +55,12 @@ def _declared(stage: Stage, row: OrderRow, at_ms: int, people: Pseudonyms, refer
     operator_ref, order_ref = shelf.operator_refs[offer], references.order(row.serial)
     country = stage.accounts.everyone[int(stage.market.listings.operator[offer])].file.jurisdiction
     undervalued = crc32(operator_ref.encode()) % _UNDERVALUING_ONE_IN == 0
-    price = shelf.prices[offer] * row.quantity_1
-    net_g = max(int(stage.market.listings.weight_g[offer]) * row.quantity_1, 1)
+    price, net_g = _sold(stage, row, operator_ref)
     lodged = DeclarationLodged(
         declaration_ref=f"D-{order_ref}",
         importer_ref=people.person(row.buyer),
         seller_ref=operator_ref,
+        order_ref=order_ref,
         hs_code=CATEGORIES[int(stage.market.listings.category[offer])].hs_code,
         origin_country=country,
         departure_country=country,
@@ -80,3 +80,16 @@ def _declared(stage: Stage, row: OrderRow, at_ms: int, people: Pseudonyms, refer
         lodged=lodged,
         undervalued=undervalued,
     )
+
+
+def _sold(stage: Stage, row: OrderRow, operator_ref: str) -> tuple[int, int]:
+    """Return what a shop's goods in an order cost with freight, and their weight in grams."""
+    lines = (
+        (row.listing_1, row.quantity_1, row.freight_1),
+        (row.listing_2, row.quantity_2, row.freight_2),
+        (row.listing_3, row.quantity_3, row.freight_3),
+    )[: row.lines]
+    own = [line for line in lines if stage.shelf.operator_refs[line[0]] == operator_ref]
+    price = sum(stage.shelf.prices[offer] * quantity + freight for offer, quantity, freight in own)
+    weight_g = sum(int(stage.market.listings.weight_g[offer]) * quantity for offer, quantity, _ in own)
+    return price, max(weight_g, 1)

@@ -220,6 +220,20 @@ NUMBERS: dict[str, Feature] = {
     "waited_h": Feature(pl.Float64, "hours", "now", "Since numbers on both sides of them are known"),
     "patience_h": Feature(pl.Float64, "hours", "now", "How long they may take: the policy value sequence.waiting"),
 }
+DECLARED: dict[str, Feature] = {
+    "declared_minor": Feature(pl.Int64, "minor units", "now", "Value of the declaration as last stated"),
+    "declared_currency": Feature(pl.String, "ISO 4217", "now", "Its currency"),
+    "sold_minor": Feature(
+        pl.Int64,
+        "minor units",
+        "when paid",
+        "Goods and freight of the operator in the order it names, when order and payment were first known together",
+    ),
+    "sold_currency": Feature(pl.String, "ISO 4217", "when paid", "Currency of that"),
+    "declared_share": Feature(
+        pl.Float64, "share", "now", "Declared of what was sold, at the day's rates; null where one has no rate"
+    ),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
@@ -233,4 +247,5 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "activity": ACTIVITY,
     "claims": CLAIMS,
     "numbers": NUMBERS,
+    "declared": DECLARED,
 }

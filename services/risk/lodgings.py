@@ -13,7 +13,7 @@ from services.risk.intake import owner
 from shared.database import driver
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
 from shared.events.risk import Channel
-from shared.identifiers import account_id, declaration_id, is_customs
+from shared.identifiers import account_id, declaration_id, is_customs, transaction_id
 from shared.received import Received
 
 log = structlog.get_logger(__name__)
@@ -30,9 +30,10 @@ _LOAD_INSPECTIONS = """
 """
 _COLUMNS = (
     "id, platform_id, declaration_ref, account_id, lodged_on, lodged_at, content, value, described, channel, score, "
-    "reasons, model, explored, selection_probability, draw, policy_on, cleared_at, final"
+    "reasons, model, explored, selection_probability, draw, policy_on, cleared_at, final, transaction_id, is_compared"
 )
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[3:])
+_REPLACED = _REPLACED.removesuffix("excluded.is_compared") + "declarations.is_compared AND excluded.is_compared"
 _STORE = f"""
     INSERT INTO declarations ({_COLUMNS}) SELECT {_COLUMNS} FROM json_populate_recordset(NULL::declarations, $1::json)
     ORDER BY id ON CONFLICT (id) DO UPDATE SET {_REPLACED}
@@ -93,6 +94,13 @@ class Standing(msgspec.Struct):
         return account_id(self.platform_id, self.lodged.seller_ref or self.lodged.importer_ref)
 
     @property
+    def transaction(self) -> UUID | None:
+        """Return the transaction of the order that it names."""
+        if self.lodged is None or self.lodged.order_ref is None:
+            return None
+        return transaction_id(self.platform_id, self.lodged.order_ref)
+
+    @property
     def is_closed(self) -> bool:
         """Tell whether customs has seen the goods or let them go: what was declared is fixed then."""
         return self.cleared_at is not None or (self.inspected is not None and self.inspected.by_customs)
@@ -136,15 +144,16 @@ async def store(session: AsyncSession, standings: Iterable[Standing], before: Ma
     changed = [one for one in standings if one != before[one.id]]
     connection = await driver(session)
     if changed:
-        await connection.execute(_STORE, msgspec.json.encode([_row(one) for one in changed]).decode())
+        rows = [_row(one) | {"is_compared": not _is_restated(one, before[one.id])} for one in changed]
+        await connection.execute(_STORE, msgspec.json.encode(rows).decode())
     inspected = [one for one in changed if one.inspected is not None and one.inspected != before[one.id].inspected]
     if inspected:
-        rows = [
+        found = [
             {"declaration_id": one.id, "platform_id": one.platform_id, **msgspec.structs.asdict(one.inspected)}
             for one in inspected
             if one.inspected is not None
         ]
-        await connection.execute(_STORE_INSPECTIONS, msgspec.json.encode(rows).decode())
+        await connection.execute(_STORE_INSPECTIONS, msgspec.json.encode(found).decode())
 
 
 def goods(event: DeclarationLodged, value: float | None) -> dict[str, object]:
@@ -196,6 +205,11 @@ def _fill(standing: Standing, row: Any) -> None:  # asyncpg's record
         standing.verdict = Verdict(**{name: row[name] for name in Verdict.__struct_fields__})
 
 
+def _is_restated(one: Standing, before: Standing) -> bool:
+    """Tell whether there is a value to hold against an order that was not there before."""
+    return one.transaction is not None and one.lodged != before.lodged
+
+
 def _row(one: Standing) -> dict[str, object]:
     verdict = msgspec.structs.asdict(one.verdict) if one.verdict is not None else {"reasons": [], "explored": False}
     return {
@@ -208,5 +222,6 @@ def _row(one: Standing) -> dict[str, object]:
         "content": one.lodged,
         "cleared_at": one.cleared_at,
         "final": one.final,
+        "transaction_id": one.transaction,
         **verdict,
     }

@@ -247,6 +247,7 @@ class Declaration(Base):
     __table_args__ = (
         Index("ix_declarations_recorded_at_id", "recorded_at", "id"),
         Index("ix_declarations_lodged_on_draw", "lodged_on", "draw"),
+        Index("ix_declarations_uncompared", "recorded_at", postgresql_where=text("NOT is_compared")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -272,6 +273,9 @@ class Declaration(Base):
     policy_on: Mapped[date | None] = mapped_column(Date)
     cleared_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     final: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # The order it names, and whether its value is still to be held against what was paid.
+    transaction_id: Mapped[UUID | None]
+    is_compared: Mapped[bool] = mapped_column(server_default="true")
     recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 

@@ -15,7 +15,18 @@ import polars as pl
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, feature_log, flips, known_rings, opinions, propaganda, removals, sales, standings
+from services.risk import (
+    alerts,
+    declared_values,
+    feature_log,
+    flips,
+    known_rings,
+    opinions,
+    propaganda,
+    removals,
+    sales,
+    standings,
+)
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
 from services.risk.opinions import Reputation
@@ -130,6 +141,7 @@ async def go_round(sessions: Sessions) -> None:
         for beat in beats:
             await _reputations(session, beat, found.get(beat.platform_id, []))
         await _propaganda(session, bought, until or utc_now())
+        await declared_values.look(session, at=utc_now())
         if until is not None:
             await flips.watch(session, bought, on=utc_now().date())
             await standings.assess(session, at=until, weeks=Weeks(bought, reviewed))

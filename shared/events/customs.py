@@ -40,6 +40,8 @@ class DeclarationLodged(_Declared, frozen=True, kw_only=True, omit_defaults=True
     currency: Currency
     lodged_on: date
     seller_ref: Ref | None = None
+    # The order that the goods were sold in, at the platform that the declaration is of.
+    order_ref: Ref | None = None
     declarant_ref: Ref | None = None
     mode: Mode = "B2C"
     tax_rate_bp: BasisPoints | None = None

@@ -49,12 +49,14 @@ def transaction(
     )
 
 
-def trade(platform_id: str = "north", operator_ref: str = "shop", *, goods_minor: int = 10_000) -> Trade:
+def trade(
+    platform_id: str = "north", operator_ref: str = "shop", *, goods_minor: int = 10_000, freight_minor: int = 0
+) -> Trade:
     return Trade(
         account_id=account_id(platform_id, operator_ref),
         operator_ref=operator_ref,
         goods_minor=goods_minor,
-        freight_minor=0,
+        freight_minor=freight_minor,
         lines=1,
         quantity=1,
         listing_refs=["lamp"],
