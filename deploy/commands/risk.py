@@ -1,9 +1,11 @@
 """The models and the chains of the risk service."""
 
 import asyncio
+from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 from rich.box import SIMPLE
@@ -15,22 +17,32 @@ from deploy.commands.institutions import institutions
 from deploy.commands.options import DatabaseUrl, PortBase, VarDir
 from deploy.commands.refusals import or_end
 from deploy.layout import Ports
-from services.risk import chains
+from services.risk import chains, habit_training, training
 from services.risk.bookkeeping import verify_whole
 from services.risk.champions import name_of
 from services.risk.models import Model
-from services.risk.training import challenge
 from shared.clock import utc_now
-from shared.database import make_engine, make_sessions, transaction
+from shared.database import Sessions, make_engine, make_sessions, transaction
 
 risk = typer.Typer(help="The models, chains and registries of the risk service.", no_args_is_help=True)
 risk.add_typer(institutions, name="institutions")
+
+
+class Training(Protocol):
+    """Trains one kind of model and stores it."""
+
+    async def __call__(self, sessions: Sessions, *, now: datetime) -> Model:
+        """Return the model. Raises a DomainError where that cannot be done."""
 
 
 class Kind(StrEnum):
     """What a model scores."""
 
     DECLARATIONS = "declarations"
+    HABITS = "habits"
+
+
+_TRAININGS: Mapping[Kind, Training] = {Kind.DECLARATIONS: training.challenge, Kind.HABITS: habit_training.challenge}
 
 
 @risk.command()
@@ -41,14 +53,14 @@ def train(
     port_base: PortBase = Ports.base,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Train from the outcomes the service has stored; adopted only if it finds more than what scores now."""
+    """Train from what the service has stored; adopted only if it is better than what scores now."""
     url = or_end(lambda: urls_of(var, Ports(port_base), database_url)["risk"].app)
     with screen.console.status(f"learning {kind}"):
-        model = or_end(lambda: asyncio.run(_train(url)))
+        model = or_end(lambda: asyncio.run(_train(url, _TRAININGS[kind])))
     _show(model)
 
 
-async def _train(url: str) -> Model:
+async def _train(url: str, challenge: Training) -> Model:
     engine = make_engine(url)
     try:
         return await challenge(make_sessions(engine), now=utc_now())
@@ -90,17 +102,32 @@ async def _verify(url: str, platform: str | None) -> dict[str, chains.Verified]:
 
 def _show(model: Model) -> None:
     card = model.card
-    share = f"{card['inspected_share']:.0%}"
     table = Table("what", "value", title=f"{name_of(model)}: {model.state}", title_justify="left", box=SIMPLE)
+    rows = _of_declarations if model.kind == Kind.DECLARATIONS else _of_habits
+    rows(table, card)
+    for name, index in sorted(card["drift"].items(), key=lambda drift: -drift[1])[:5]:
+        table.add_row(f"drift of {name} (PSI)", f"{index:.3f}")
+    screen.console.print(table)
+
+
+def _of_habits(table: Table, card: dict[str, Any]) -> None:
+    table.add_row("learnt from", f"{card['trained']['acts']:,} acts")
+    table.add_row("held against", f"{card['held_back']['acts']:,} later ones")
+    for share, observed in card["observed"].items():
+        table.add_row(f"a chance of {share} came", f"{observed:.5f}")
+    table.add_row("error, powers of ten", f"{card['error']:.3f}")
+    if card["incumbent_error"] is not None:
+        table.add_row(f"error of {card['incumbent']}", f"{card['incumbent_error']:.3f}")
+
+
+def _of_declarations(table: Table, card: dict[str, Any]) -> None:
+    share = f"{card['inspected_share']:.0%}"
     table.add_row("trained on", _span(card["trained"]))
     table.add_row("judged by", _span(card["held_back"]))
     table.add_row(f"precision at {share}", f"{card['precision']:.3f}")
     table.add_row(f"precision at {share}, {card['incumbent']}", f"{card['incumbent_precision']:.3f}")
     for name, gain in card["top_gains"].items():
         table.add_row(f"gain of {name}", f"{gain:.1%}")
-    for name, index in sorted(card["drift"].items(), key=lambda drift: -drift[1])[:5]:
-        table.add_row(f"drift of {name} (PSI)", f"{index:.3f}")
-    screen.console.print(table)
 
 
 def _span(span: dict[str, Any]) -> str:

@@ -3,12 +3,11 @@
 import asyncio
 import os
 
-from services.risk import foresight_training
+from services.risk import foresight_training, habit_training, training
 from services.risk.app import create_app
 from services.risk.bookkeeping import keep_books
 from services.risk.patrol import patrol
 from services.risk.settings import Settings
-from services.risk.training import retrain, retrain_daily
 from services.risk.worker import consumers
 from shared.database import make_engine, make_sessions
 from shared.process import consume, main, relay, serve
@@ -29,7 +28,8 @@ async def run(role: str, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(keep_books(sessions, stop))
             group.create_task(patrol(sessions, stop))
-            group.create_task(retrain_daily(sessions, stop, (retrain, foresight_training.retrain)))
+            trainings = (training.retrain, foresight_training.retrain, habit_training.retrain)
+            group.create_task(training.retrain_daily(sessions, stop, trainings))
     else:
         await consume(consumers(settings), stop)
 

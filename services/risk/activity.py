@@ -14,6 +14,8 @@ from services.risk.alerts import Raised, Subject
 from services.risk.catalogue import ACTIVITY
 from services.risk.cells import Floats
 from services.risk.decisions import decide_columns
+from services.risk.habit_training import Known
+from services.risk.habits import NO_HABITS, Acts, Habits, improbability
 from services.risk.rules import Hit
 from services.risk.window_store import Events, Slots, together
 from services.risk.windows import FEATURES, HOUR_MS
@@ -24,7 +26,7 @@ STREAM = "activity"
 # What belongs to one operator: an alert about it names the operator.
 _OF_ONE_OPERATOR = frozenset({"account", "pair", "listing"})
 _64_BITS = (1 << 64) - 1
-_FLOATS = frozenset({"value_minor", *FEATURES})
+_FLOATS = frozenset({"value_minor", "habit_improbability", *FEATURES})
 # Made once: to make them costs as much as a small batch of them.
 _AS_CATALOGUED = [
     (pl.col(name).fill_nan(None) if name in _FLOATS else pl.col(name)).cast(feature.kind)
@@ -45,7 +47,9 @@ async def watch(session: AsyncSession, sighted: Sequence[KeysSighted]) -> None:
     folded = {slot: _fold(slots, slot, events) for slot, events in by_slot.items()}
     ordered = [event for events in by_slot.values() for event in events]
     kinds = [kind for event in ordered for kind in event.kinds]
-    columns = frame(kinds, together([one.events for one in folded.values()]), _stacked(folded.values()))
+    known = kept(session, Known)
+    await known.refresh(session)
+    columns = frame(kinds, together([one.events for one in folded.values()]), _stacked(folded.values()), known.habits)
     keys = [key & _64_BITS for event in ordered for key in event.keys]
     if chosen := [row for row, key in enumerate(keys) if feature_log.is_kept(STREAM, key)]:
         await feature_log.keep(session, STREAM, columns[chosen], [UUID(int=keys[row]) for row in chosen])
@@ -76,13 +80,15 @@ def _columns(event: KeysSighted) -> Events:
     )
 
 
-def frame(kinds: Sequence[str], events: Events, features: Floats) -> pl.DataFrame:
+def frame(kinds: Sequence[str], events: Events, features: Floats, known: Habits = NO_HABITS) -> pl.DataFrame:
     """Return the features of events, (n, 18) as `Windows.fold()` gives them, as the catalogue has them."""
+    usual = features[:, FEATURES.index("usual_value_minor")]
     columns: dict[str, Any] = {
         "kind": kinds,
         "hour": events.times // HOUR_MS % 24,
         "value_minor": events.values,
         **{name: features[:, place] for place, name in enumerate(FEATURES)},
+        "habit_improbability": improbability(known, Acts(kinds, events.values, usual)) if known else None,
     }
     return pl.DataFrame(columns).select(_AS_CATALOGUED)
 

@@ -194,6 +194,13 @@ ACTIVITY: dict[str, Feature] = {
     "since_last_s": Feature(
         pl.Float64, "seconds", "since first seen", "Since the newest act before; null for the first"
     ),
+    "habit_improbability": Feature(
+        pl.Float64,
+        "powers of ten",
+        "learnt daily",
+        "How seldom an act of an account, a buyer or a payer has such a value, or is so far above what is usual of it; "
+        "null for other kinds and without a model",
+    ),
     "same_device": Feature(pl.Boolean, "flag", "since first seen", "From the device of the act that came before"),
 }
 CLAIMS: dict[str, Feature] = {

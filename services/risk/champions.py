@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk.boosting import Floats
@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 FRESH_SECONDS = 2.0
 RULES = "rules"
 KIND = "declarations"
+_QUANTILES = 1_001
 
 
 class Champion:
@@ -41,13 +42,10 @@ class Champion:
         if time.monotonic() < self._until:
             return
         self._until = time.monotonic() + FRESH_SECONDS
-        adopted = select(Model.version).where(Model.kind == KIND, Model.state == "champion")
-        version = (await session.execute(adopted)).scalar_one_or_none()
-        if version is None or version == self._seen:
+        model = await adopted_since(session, KIND, self._seen)
+        if model is None:
             return
-        self._seen = version
-        statement = select(Model).where(Model.kind == KIND, Model.version == version)
-        model = (await session.execute(statement)).scalar_one()
+        self._seen = model.version
         try:
             # Reading the trees takes a while in which the consumer should go on answering the broker.
             self.triage = await asyncio.to_thread(restored, model)
@@ -73,8 +71,38 @@ def restored(model: Model) -> Triage:
     return Triage.restored(trees, model.features, lookups)
 
 
-async def champion(session: AsyncSession) -> Model | None:
-    """Return the adopted model, if there is one."""
-    statement: Any = select(Model).where(Model.kind == KIND, Model.state == "champion")
+async def champion(session: AsyncSession, kind: str = KIND) -> Model | None:
+    """Return the adopted model of a kind, if there is one."""
+    statement: Any = select(Model).where(Model.kind == kind, Model.state == "champion")
     found: Model | None = (await session.execute(statement)).scalar_one_or_none()
     return found
+
+
+async def adopted_since(session: AsyncSession, kind: str, seen: int | None) -> Model | None:
+    """Return the adopted model of a kind where it is another version than was seen."""
+    adopted = select(Model.version).where(Model.kind == kind, Model.state == "champion")
+    version = (await session.execute(adopted)).scalar_one_or_none()
+    return None if version in (None, seen) else await champion(session, kind)
+
+
+async def newest(session: AsyncSession, kind: str) -> Model | None:
+    """Return the model of a kind that was trained last."""
+    statement = select(Model).where(Model.kind == kind).order_by(Model.version.desc()).limit(1)
+    found: Model | None = (await session.execute(statement)).scalar_one_or_none()
+    return found
+
+
+async def store(session: AsyncSession, model: Model, *, retires: bool) -> Model:
+    """Store a trained model as the next version of its kind; the champion goes where it `retires` it."""
+    version = select(func.coalesce(func.max(Model.version), 0)).where(Model.kind == model.kind)
+    model.version = (await session.execute(version)).scalar_one() + 1
+    if retires:
+        adopted = (Model.kind == model.kind, Model.state == "champion")
+        await session.execute(update(Model).where(*adopted).values(state="retired"))
+    session.add(model)
+    return model
+
+
+def quantiles(scores: Floats) -> list[float]:
+    """Return scores at even steps, as a model's row has them."""
+    return [float(one) for one in np.quantile(scores, np.linspace(0, 1, _QUANTILES))]

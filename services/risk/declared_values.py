@@ -56,13 +56,12 @@ async def look(session: AsyncSession, *, at: datetime) -> None:
     values = kept(session, RuleValues)
     await values.refresh(session)
     (days,) = values.named("declarations.compared_days", on=at.date())
-    since, after, rows = at - timedelta(days=days), UUID(int=0), [None] * MOST
-    while len(rows) == MOST:
-        rows = await (await driver(session)).fetch(_WAITING, since, after, MOST)
+    connection, since, after = await driver(session), at - timedelta(days=days), UUID(int=0)
+    while rows := await connection.fetch(_WAITING, since, after, MOST):
         ready = [one for row in rows if (one := _compared(row)) is not None]
         if ready:
             await _judge(session, ready, values, at)
-        after = rows[-1]["id"] if rows else after
+        after = rows[-1]["id"]
 
 
 async def _judge(session: AsyncSession, ready: Sequence[Compared], values: RuleValues, at: datetime) -> None:

@@ -23,6 +23,12 @@ _LOAD = """
     SELECT subjects, content FROM feature_batches
     WHERE stream = $1 AND kept_at >= $2 AND kept_at < $3 ORDER BY kept_at, id
 """
+# The newest batches that have no more rows together than so many.
+_NEWEST = """
+    SELECT content FROM feature_batches JOIN (
+        SELECT id, sum(rows) OVER (ORDER BY kept_at DESC, id DESC) AS together FROM feature_batches WHERE stream = $1
+    ) b USING (id) WHERE together <= $2 ORDER BY kept_at, id
+"""
 _DROP = "DELETE FROM feature_batches WHERE kept_at < $1"
 
 
@@ -44,6 +50,13 @@ async def kept_between(session: AsyncSession, stream: str, since: datetime, unti
     """Return the batches kept in a span of time, in their order."""
     rows = await (await driver(session)).fetch(_LOAD, stream, since, until)
     return (_with_subjects(stream, row["content"], row["subjects"]) for row in rows)
+
+
+async def newest(session: AsyncSession, stream: str, most: int, columns: Sequence[str]) -> pl.DataFrame:
+    """Return some features of the newest rows kept, whole batches of them and the oldest first."""
+    rows = await (await driver(session)).fetch(_NEWEST, stream, most)
+    empty = pl.DataFrame(schema={name: STREAMS[stream][name].kind for name in columns})
+    return pl.concat([empty, *(pl.read_ipc(row["content"], columns=list(columns)) for row in rows)])
 
 
 def _with_subjects(stream: str, content: bytes, subjects: bytes) -> pl.DataFrame:

@@ -8,11 +8,11 @@ from uuid import UUID
 import msgspec
 import numpy as np
 import structlog
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import boosting, pasts
 from services.risk.boosting import Floats
+from services.risk.champions import champion, name_of
 from services.risk.foresight import BY_CLASS, FEATURE_SET, FEATURES, Forecaster
 from services.risk.models import Model
 from services.risk.pasts import Weeks
@@ -78,7 +78,7 @@ class Foreseen(NamedTuple):
 
 async def foresee(session: AsyncSession, operators: Operators, weeks: Weeks, *, at: datetime) -> Foreseen:
     """Return the chances of operators; what they are made of is looked up where it is needed."""
-    found = await champion(session)
+    found = await champion(session, KIND)
     model = None if found is None else _usable(found)
     if model is None and not await _is_due(session, at.date()):
         return Foreseen(operators.by_class, BY_CLASS, None, None)
@@ -128,18 +128,6 @@ async def warn(
     ]
     new = await _store(session, warnings, begins, foreseen.by, at)
     await publish(session, [one for one in warnings if one.warning_id in new], source="risk")
-
-
-async def champion(session: AsyncSession) -> Model | None:
-    """Return the adopted model of operators, if there is one."""
-    statement = select(Model).where(Model.kind == KIND, Model.state == "champion")
-    found: Model | None = (await session.execute(statement)).scalar_one_or_none()
-    return found
-
-
-def name_of(model: Model) -> str:
-    """Return what a model is called beside a chance."""
-    return f"{model.kind}/{model.version}"
 
 
 def restored(model: Model) -> Forecaster:

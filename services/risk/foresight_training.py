@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import structlog
-from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk.foreseeing import FORECAST_DAYS, KIND, champion, name_of, restored
+from services.risk import champions
+from services.risk.champions import champion, name_of
+from services.risk.foreseeing import FORECAST_DAYS, KIND, restored
 from services.risk.foresight import BY_CLASS, FEATURE_SET, FEATURES, Forecaster
 from services.risk.foresight_learning import Outcomes, Terms, Trained, train
 from services.risk.models import Model
@@ -24,7 +25,6 @@ log = structlog.get_logger(__name__)
 
 # The newest so many forecasts are learnt from.
 _MOST = 200_000
-_QUANTILES = 1_001
 _MATERIAL = """
     SELECT i.features, i.made_on, i.by_class, f.violated
     FROM forecast_inputs i JOIN forecasts f USING (operator_id, made_on)
@@ -49,7 +49,7 @@ async def challenge(sessions: Sessions, *, now: datetime) -> Model:
         await alone(session)
         terms = await _terms(session, now.date())
         rows = await (await driver(session)).fetch(_MATERIAL, FEATURE_SET, _MOST)
-        name, former = _former(await champion(session))
+        name, former = _former(await champion(session, KIND))
         trained = await asyncio.to_thread(_trained, rows, name, former, terms)
         async with transaction(sessions) as writing:
             return await _store(writing, trained, now)
@@ -71,8 +71,7 @@ async def retrain(sessions: Sessions, *, now: datetime) -> Model | None:
 
 async def _is_due(session: AsyncSession, *, now: datetime) -> bool:
     """Tell whether the last training is a day old and enough came to an end since."""
-    newest = select(Model).where(Model.kind == KIND).order_by(Model.version.desc()).limit(1)
-    last: Model | None = (await session.execute(newest)).scalar_one_or_none()
+    last = await champions.newest(session, KIND)
     terms, connection = await _terms(session, now.date()), await driver(session)
     if last is None:
         return bool(await connection.fetchval(_KNOWN, FEATURE_SET, _MOST) >= terms.least_outcomes)
@@ -113,21 +112,14 @@ async def _terms(session: AsyncSession, on: date) -> Terms:
 
 
 async def _store(session: AsyncSession, trained: Trained, now: datetime) -> Model:
-    newest = select(func.coalesce(func.max(Model.version), 0)).where(Model.kind == KIND)
-    version = (await session.execute(newest)).scalar_one() + 1
-    # One that forecasts no better than the class any more goes too, with nothing in its place.
-    if trained.adopted or not trained.incumbent_holds:
-        adopted = (Model.kind == KIND, Model.state == "champion")
-        await session.execute(update(Model).where(*adopted).values(state="retired"))
     span = trained.card["trained"]
     model = Model(
         kind=KIND,
-        version=version,
         state="champion" if trained.adopted else "candidate",
         trees=msgspec.json.encode(trained.model),
         features=list(FEATURES),
         lookups={},
-        scores=np.quantile(trained.chances, np.linspace(0, 1, _QUANTILES)).tolist(),
+        scores=champions.quantiles(trained.chances),
         trained_from=date.fromisoformat(span["from"]),
         trained_to=date.fromisoformat(span["to"]),
         outcomes=span["outcomes"],
@@ -136,5 +128,5 @@ async def _store(session: AsyncSession, trained: Trained, now: datetime) -> Mode
         created_at=now,
         adopted_at=now if trained.adopted else None,
     )
-    session.add(model)
-    return model
+    # One that forecasts no better than the class any more goes too, with nothing in its place.
+    return await champions.store(session, model, retires=trained.adopted or not trained.incumbent_holds)

@@ -12,11 +12,12 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
-from services.risk import boosting, categories, tables
+from services.risk import boosting, categories, habits, tables
 from services.risk.boosting import Floats, Ranked, Words
 from services.risk.declarations import Outcomes
 from services.risk.rings import numbered
 from services.risk.tables import MOMENT, Column, Fault, Problem
+from services.risk.tails import surprise
 
 COLUMNS: dict[str, Column] = {
     "transaction_ref": Column(pl.String, ("tx_id", "id"), "The transaction; the row's number where there is none"),
@@ -234,16 +235,8 @@ def _block(
 
 def _by_habits(described: Floats, past: Floats) -> list[Ranked]:
     """Score by how seldom, in the past, an amount was so high or so far from its payer's habit."""
-    amount, times, excess = (_surprise(described[:, i], past[:, i]) for i in (0, 2, 3))
-    surprise = np.maximum(amount, times + 0.3 * excess)
+    amount, times, excess = (surprise(described[:, i], past[:, i]) for i in (0, 2, 3))
     return [
         Ranked(float(1 - np.exp(-own)), [f"amount={row[0]:.4g}, {row[2]:.3g} times what its payer usually pays"])
-        for row, own in zip(described, surprise, strict=True)
+        for row, own in zip(described, habits.strength(amount, times, excess), strict=True)
     ]
-
-
-def _surprise(values: Floats, past: Floats) -> Floats:
-    """Return the negative logarithm of the share of past values that were as high."""
-    ordered = np.sort(past)
-    higher = len(ordered) - np.searchsorted(ordered, values, side="left")
-    return np.asarray(-np.log((higher + 1) / (len(ordered) + 1)))

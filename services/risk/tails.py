@@ -78,6 +78,13 @@ def least_probable(signals: Sequence[Surprise]) -> list[Ranked]:
     ]
 
 
+def surprise(values: Floats, past: Floats) -> Floats:
+    """Return the negative logarithm of the share of past values that were as high."""
+    ordered = np.sort(past)
+    higher = len(ordered) - np.searchsorted(ordered, values, side="left")
+    return np.asarray(-np.log((higher + 1) / (len(ordered) + 1)))
+
+
 def _chance(surprise: float) -> str:
     return f"{np.exp(-surprise):.2g}" if surprise < 20 else f"1e-{surprise / np.log(10):.0f}"
 

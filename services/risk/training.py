@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk.boosting import Floats
-from services.risk.champions import KIND, RULES, champion, name_of, restored
+from services.risk.champions import KIND, RULES, champion, name_of, quantiles, restored, store
 from services.risk.declarations import LIKENESS, frame_of
 from services.risk.learning import Material, Terms, Trained, train
 from services.risk.lodgings import goods
@@ -30,7 +30,6 @@ CHECK_SECONDS = 600.0
 EVERY = timedelta(days=1)
 # The newest so many declarations are learnt from, inspected or not: usual values are those of all.
 _MOST = 200_000
-_QUANTILES = 1_001
 
 # Held by its connection while a training goes on; nothing else is written in that transaction, so nobody waits for it.
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('risk.training'))"
@@ -119,21 +118,15 @@ def _weight(row: Any) -> float:  # asyncpg's record
 
 
 async def _store(session: AsyncSession, trained: Trained, now: datetime) -> Model:
-    newest = select(func.coalesce(func.max(Model.version), 0)).where(Model.kind == KIND)
-    version = (await session.execute(newest)).scalar_one() + 1
-    if trained.adopted:
-        adopted = (Model.kind == KIND, Model.state == "champion")
-        await session.execute(update(Model).where(*adopted).values(state="retired"))
     trees, lookups = trained.triage.stored()
     span = trained.card["trained"]
     model = Model(
         kind=KIND,
-        version=version,
         state="champion" if trained.adopted else "candidate",
         trees=trees.encode(),
         features=list(trained.triage.features),
         lookups=msgspec.to_builtins(lookups),
-        scores=np.quantile(trained.scores, np.linspace(0, 1, _QUANTILES)).tolist(),
+        scores=quantiles(trained.scores),
         trained_from=date.fromisoformat(span["from"]),
         trained_to=date.fromisoformat(span["to"]),
         outcomes=span["outcomes"],
@@ -142,8 +135,7 @@ async def _store(session: AsyncSession, trained: Trained, now: datetime) -> Mode
         created_at=now,
         adopted_at=now if trained.adopted else None,
     )
-    session.add(model)
-    return model
+    return await store(session, model, retires=trained.adopted)
 
 
 async def is_due(session: AsyncSession, *, now: datetime) -> bool:

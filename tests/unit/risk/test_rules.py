@@ -203,6 +203,10 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"missing": 1, "waited_h": 24.1, "patience_h": 24.0},
         {"missing": 9, "waited_h": 24.0, "patience_h": 24.0},
     ),
+    "habit_broken": (
+        {"habit_improbability": 4.0, "value_30d_minor": 1_000_000},
+        {"habit_improbability": None, "value_30d_minor": 9_000_000},
+    ),
     "undervalued_declaration": ({"declared_share": 0.49}, {"declared_share": None}),
     "banned_operator": ({"banned": True}, {"banned": False}),
 }
