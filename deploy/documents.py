@@ -83,6 +83,7 @@ def asyncapi() -> JsonObject:
     }
 
 
+_NOWHERE = "postgresql+asyncpg://nobody@127.0.0.1/none"
 _TEXT = {"type": "string"}
 _CLOUD_EVENT: JsonObject = {
     "headers": {
@@ -135,7 +136,8 @@ def openapi(service: str) -> JsonObject:
     """Return a service's OpenAPI document."""
     create_app: Callable[[ServiceSettings], Any] = importlib.import_module(f"services.{service}.app").create_app
     settings: type[ServiceSettings] = importlib.import_module(f"services.{service}.settings").Settings
-    app = create_app(settings(database_url="postgresql+asyncpg://nobody@127.0.0.1/none", port=Ports().of(service)))
+    stated = {"database_url": _NOWHERE, "keys_database_url": _NOWHERE, "port": Ports().of(service)}
+    app = create_app(settings.model_validate(stated))
     document: JsonObject = app.openapi()
     return document
 

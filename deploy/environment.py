@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.databases import ServiceUrls
-from deploy.layout import Ports
+from deploy.layout import SERVICES, Ports
 from deploy.tokens import ISSUER
 
 
@@ -52,7 +52,8 @@ def service_environment(
         own["KAFKA_MEMBER"] = "stack"
     for service, url in urls.items():
         own[f"{service.upper()}_DATABASE_URL"] = url.app
-        own[f"{service.upper()}_PORT"] = str(ports.of(service))
+        if service in SERVICES:
+            own[f"{service.upper()}_PORT"] = str(ports.of(service))
     return {**inherited, **own}
 
 

@@ -8,6 +8,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SERVICES = ("identity", "listings", "risk", "credit", "disputes", "gateway")
 
+# Keys of personal data have a database of their own: back-ups of what they open do not hold them.
+DATABASES = (*SERVICES, "identity_keys")
+
 _BASE = 8100
 # Distances from the base, so that a second stack beside this one only needs another base.
 _OFFSETS = {

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.databases import ServiceUrls, provision
-from deploy.layout import SERVICES
+from deploy.layout import DATABASES
 from deploy.preflight import StackError
 from shared import migrations
 from shared.topics import DEAD_LETTER_SUFFIX, all_topics, ensure_topics
@@ -25,7 +25,7 @@ def main() -> None:
     """Run the steps named on the command line, in the order that works."""
     parser = argparse.ArgumentParser(prog="python -m deploy.prepare", description=__doc__)
     parser.add_argument("steps", nargs="+", choices=["forget", "databases", "migrations", "topics"])
-    parser.add_argument("--services", nargs="+", choices=SERVICES, default=SERVICES, help="default: all")
+    parser.add_argument("--services", nargs="+", choices=DATABASES, default=DATABASES, help="default: all")
     options = parser.parse_args()
     services: Sequence[str] = options.services
     try:

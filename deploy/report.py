@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from deploy.databases import plain
 from deploy.departments import arrival
+from deploy.layout import SERVICES
 from deploy.reconciliation import reconcile
 from deploy.stack import Stack
 from shared.auth import Role
@@ -127,7 +128,7 @@ class Counts:
         headers = {"authorization": f"Bearer {stack.issuer.issue(Role.REGULATOR)}"}
         of = {}
         async with httpx.AsyncClient(trust_env=False, timeout=60, headers=headers) as client:
-            for name in stack.urls:
+            for name in filter(SERVICES.__contains__, stack.urls):
                 response = await client.get(f"{stack.ports.url(name)}/v1/summary")
                 of[name] = response.raise_for_status().json()
         doors = [of["identity"], of["listings"]]

@@ -17,7 +17,7 @@ from deploy.children import Child
 from deploy.databases import Passwords, ServiceUrls, drop_databases, service_urls
 from deploy.embedded import EmbeddedBroker, EmbeddedPostgres
 from deploy.environment import Broker, preparation_environment, service_environment
-from deploy.layout import ROOT, Composition, Ports, Process, local_composition
+from deploy.layout import DATABASES, ROOT, Composition, Ports, Process, local_composition
 from deploy.preflight import GIB, InstanceLock, StackError, free_bytes, require_disk, require_free_ports
 from deploy.revival import Revival
 from deploy.secret_files import write_secret
@@ -77,7 +77,8 @@ class Stack:
     @property
     def urls(self) -> Mapping[str, ServiceUrls]:
         """How each service reaches its database."""
-        return {name: service_urls(self._admin_url, name, self._passwords) for name in self._composition.services}
+        names = [name for name in DATABASES if name.partition("_")[0] in self._composition.services]
+        return {name: service_urls(self._admin_url, name, self._passwords) for name in names}
 
     async def start(self, ready_seconds: float = _READY_SECONDS) -> None:
         """Bring everything up and return when every API is ready. Raises StackError."""
@@ -177,7 +178,7 @@ class Stack:
             return
         child = Child(
             "prepare",
-            [sys.executable, "-m", "deploy.prepare", *steps, "--services", *self._composition.services],
+            [sys.executable, "-m", "deploy.prepare", *steps, "--services", *self.urls],
             log=self._log_of("prepare"),
             environment=preparation_environment(self._environment(), self.urls, self._admin_url, self._installation()),
             directory=ROOT,

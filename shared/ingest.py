@@ -4,10 +4,11 @@ HTTP and Kafka end in the same `accept()`. What is accepted is stored once, as t
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 from uuid import UUID
 
 import msgspec
@@ -32,6 +33,8 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 Subject = Callable[[str, Any], UUID]
+# Turns what may not be stored as it came into what may.
+Seal = Callable[[Sequence[Item]], Awaitable[list[Item]]]
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -77,11 +80,18 @@ class Ingest:
         self._times: dict[type[Any], list[str]] = {kind: _time_fields(kind) for kind in subjects}
         self._decode = msgspec.json.Decoder(_envelopes(subjects)).decode
         self._peek = msgspec.json.Decoder(_Peek).decode
+        self._seal: Seal = _as_it_came
+
+    def sealed_by(self, seal: Seal) -> Self:
+        """Return the same door, that stores and sends on what `seal` makes of events."""
+        door = copy(self)
+        vars(door)["_seal"] = seal
+        return door
 
     async def accept(self, session: AsyncSession, platform_id: str, raws: Sequence[bytes]) -> Answer:
         """Store what is new of a platform's events, in the caller's transaction, and say what became of each."""
         answer = Answer()
-        items = self.read(platform_id, raws, answer.rejected)
+        items = await self._seal(self.read(platform_id, raws, answer.rejected))
         stored = await store(session, self.topic, platform_id, items, len(answer.rejected))
         answer.accepted = stored.accepted
         answer.duplicate = stored.duplicate
@@ -97,7 +107,7 @@ class Ingest:
     async def accept_new(self, session: AsyncSession, platform_id: str, raws: Sequence[bytes]) -> Answer:
         """Do the same at half the price for events that nobody sent before. Raises IdKnown where somebody did."""
         answer = Answer()
-        items = self.read(platform_id, raws, answer.rejected)
+        items = await self._seal(self.read(platform_id, raws, answer.rejected))
         if not items:
             return await self.accept(session, platform_id, raws)
         await store_new(session, self.topic, platform_id, items, len(answer.rejected))
@@ -179,6 +189,10 @@ class Ingest:
             found = None
         shown = found[:200] if isinstance(found, str) else None
         return Rejection(index, shown, fault.code, fault.detail, fault.pointer)
+
+
+async def _as_it_came(items: Sequence[Item]) -> list[Item]:
+    return list(items)
 
 
 def _envelopes(subjects: dict[type[PlatformEvent], Subject]) -> Any:

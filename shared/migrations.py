@@ -13,9 +13,14 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def alembic_config(service: str, url: str) -> Config:
-    """Return the configuration of a service's history against a database, owner's role in the URL."""
+    """Return the configuration of a database's history, the owner's role in the URL.
+
+    A second database of a service, `identity_keys`, has its history in `identity/keys_migrations`.
+    """
     config = Config()
-    config.set_main_option("script_location", str(_ROOT / "services" / service / "migrations"))
+    name, _, part = service.partition("_")
+    folder = f"{part}_migrations" if part else "migrations"
+    config.set_main_option("script_location", str(_ROOT / "services" / name / folder))
     config.set_main_option("sqlalchemy.url", sync_url(url).replace("%", "%%"))
     return config
 
@@ -30,13 +35,13 @@ def sync_url(url: str) -> str:
     return url.replace("postgresql+asyncpg://", "postgresql+psycopg://")
 
 
-def run_migrations(*metadata: MetaData) -> None:
-    """Run migrations from a service's `env.py`."""
+def run_migrations(*metadata: MetaData, sends: bool = True) -> None:
+    """Run migrations from an `env.py`; a database that `sends` nothing has no tables of messaging."""
     url = context.config.get_main_option("sqlalchemy.url")
     assert url is not None, "alembic_config() sets it"
     engine = sqlalchemy.create_engine(url)
     with engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=[*metadata, messaging.metadata])
+        context.configure(connection=connection, target_metadata=[*metadata, *([messaging.metadata] if sends else [])])
         with context.begin_transaction():
             connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
             context.run_migrations()

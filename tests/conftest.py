@@ -135,8 +135,11 @@ def new_settings(new_database: NewDatabase, issuer: Issuer, tmp_path: Path) -> N
 
     async def _new_settings(kind: type[S], /) -> S:
         urls = await new_database(kind.model_fields["service"].default)
+        has_keys = "keys_database_url" in kind.model_fields
+        keys = {"keys_database_url": (await new_database("identity_keys")).app} if has_keys else {}
         return kind.model_validate(
             {
+                **keys,
                 "database_url": urls.app,
                 "owner_database_url": urls.owner,
                 "auth_jwks": str(issuer.jwks),

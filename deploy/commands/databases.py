@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.databases import Passwords, ServiceUrls, service_urls
-from deploy.layout import SERVICES, Ports
+from deploy.layout import DATABASES, Ports
 from deploy.preflight import StackError
 
 
@@ -16,4 +16,4 @@ def urls_of(var: Path, ports: Ports, database_url: str | None) -> Mapping[str, S
     passwords = Passwords(known)
     # Only its host and port count: services have roles of their own.
     server = database_url or f"postgresql://127.0.0.1:{ports.of('postgres')}"
-    return {service: service_urls(server, service, passwords) for service in SERVICES}
+    return {service: service_urls(server, service, passwords) for service in DATABASES}

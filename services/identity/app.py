@@ -3,19 +3,24 @@
 from fastapi import FastAPI
 
 from services.identity.intake import INGEST
+from services.identity.personal_routes import personal_router
 from services.identity.routes import router
 from services.identity.settings import Settings
+from services.identity.vault import open_vault
 from shared.ingest_door import Pressure, events_router, watch
 from shared.web import build_app
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application."""
-    pressure = Pressure()
-    return build_app(
+    pressure, vault = Pressure(), open_vault(settings)
+    app = build_app(
         settings,
-        events_router(INGEST, pressure),
+        events_router(INGEST.sealed_by(vault.seal), pressure),
         router,
+        personal_router(vault),
         title="Crosswatch identity",
-        tasks=[watch(pressure)],
+        tasks=[watch(pressure), vault.kept_open],
     )
+    app.state.vault = vault
+    return app

@@ -6,6 +6,7 @@ from uuid import UUID
 from shared.events.platform import OperatorChanged, OperatorDeregistered, OperatorRegistered
 from shared.identifiers import account_id
 from shared.ingest import Ingest
+from shared.ingest_faults import Fault
 
 TOPIC = "identity.accepted"
 
@@ -14,8 +15,16 @@ def _account(platform_id: str, event: Any) -> UUID:  # any event that names its 
     return account_id(platform_id, event.operator_ref)
 
 
+def _fault(_: str, event: Any) -> Fault | None:
+    """Refuse what the door itself writes."""
+    if getattr(event, "sealed", None):
+        return Fault("field_not_yours", "sealed is written by the door and not by platforms", "/data/sealed")
+    return None
+
+
 INGEST = Ingest(
     topic=TOPIC,
+    faults=_fault,
     subjects={
         OperatorRegistered: _account,
         OperatorChanged: _account,

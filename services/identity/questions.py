@@ -50,7 +50,9 @@ def _account(file: RegistrationFile) -> dict[str, Any]:
         "account_id": file.account_id,
         "platform_id": file.platform_id,
         "operator_ref": file.content.get("operator_ref", ""),
-        **{name: getattr(file, name) for name in ("version", "state", "verdict", "reasons", "content")},
+        **{name: getattr(file, name) for name in ("version", "state", "verdict", "reasons")},
+        "content": {name: value for name, value in file.content.items() if name != "sealed"},
+        "sealed": sorted(file.content.get("sealed", ())),
         "stated_at": file.stated_at,
     }
 

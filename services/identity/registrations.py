@@ -9,7 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import verification
+from services.identity.blind import BlindIndex
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile, RuleValue
+from services.identity.personal import blind_number, is_natural_person
 from services.identity.verification import File, Finding
 from shared.events.base import Event
 from shared.events.identity import (
@@ -28,13 +30,16 @@ class UnknownAccount(ValueError):
     """A platform ended an account that it never registered."""
 
 
-async def record(session: AsyncSession, one: Received) -> list[Event]:
-    """Add a version to an account's file, check it and link it; return what is to be published."""
+async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed: File) -> list[Event]:
+    """Add a version to an account's file, check it and link it; return what is to be published.
+
+    What is kept is the file as it is `sealed`.
+    """
     platform_id = one.platform_id
     account = await session.get(Account, account_id(platform_id, one.event.operator_ref))
     required = await _licence_required(session, one.event.jurisdiction, one.time.date())
     finding = verification.verify(one.event, on=one.time.date(), licence_required=required)
-    operator = await _ensure_operator(session, platform_id, one.event)
+    operator = await _ensure_operator(session, blind, platform_id, one.event)
     version = account.version + 1 if account is not None else 1
     previous = account.operator_id if account is not None else None
     stored = Account(
@@ -49,7 +54,7 @@ async def record(session: AsyncSession, one: Received) -> list[Event]:
         updated_at=one.time,
     )
     await session.merge(stored)
-    session.add(_file(stored, one, msgspec.to_builtins(one.event)))
+    session.add(_file(stored, one, msgspec.to_builtins(sealed)))
     events: list[Event] = []
     if previous != operator:
         await _link(session, stored, one, previous)
@@ -82,23 +87,20 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
     return [ended]
 
 
-async def _ensure_operator(session: AsyncSession, platform_id: str, file: File) -> UUID:
+async def _ensure_operator(session: AsyncSession, blind: BlindIndex, platform_id: str, file: File) -> UUID:
     """Return the legal entity a file names; an account without a checkable number is an entity of its own."""
-    registration = file.registration
-    number = None
+    jurisdiction, registration = file.jurisdiction.upper(), file.registration
+    identifier, scheme, number = account_id(platform_id, file.operator_ref), None, None
     if registration is not None:
         check = verification.check_number(file.jurisdiction, registration.scheme, registration.number)
-        number = check.compact if check.code is None else None
-    if registration is None or number is None:
-        identifier = account_id(platform_id, file.operator_ref)
-    else:
-        identifier = operator_id(file.jurisdiction.upper(), registration.scheme.lower(), number)
-    statement = insert(Operator).values(
-        id=identifier,
-        jurisdiction=file.jurisdiction.upper(),
-        scheme=registration.scheme.lower() if registration is not None and number is not None else None,
-        number=number,
-    )
+        if check.code is None:
+            scheme, number = registration.scheme.lower(), check.compact
+            if is_natural_person(file):
+                # Personal: its blind form stands for it, and it is not kept.
+                identifier, number = operator_id(jurisdiction, scheme, blind_number(blind, scheme, number)), None
+            else:
+                identifier = operator_id(jurisdiction, scheme, number)
+    statement = insert(Operator).values(id=identifier, jurisdiction=jurisdiction, scheme=scheme, number=number)
     await session.execute(statement.on_conflict_do_nothing())
     return identifier
 

@@ -10,7 +10,10 @@ Verdict = Literal["verified", "rejected", "unverified"]
 
 
 class AccountOut(BaseModel):
-    """An account of an operator: the newest version of its file until the moment asked for."""
+    """An account of an operator: the newest version of its file until the moment asked for.
+
+    Personal data is not in `content`; `sealed` names what there is, and `/v1/personal-reads` opens it for a purpose.
+    """
 
     account_id: UUID
     platform_id: str
@@ -20,6 +23,7 @@ class AccountOut(BaseModel):
     verdict: Verdict
     reasons: list[str]
     content: dict[str, Any]
+    sealed: list[str]
     stated_at: datetime
 
 

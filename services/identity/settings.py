@@ -1,10 +1,21 @@
 """Settings of identity."""
 
+from pathlib import Path
+
 from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """Read from `IDENTITY_*` and the variables all services share."""
+    """Read from `IDENTITY_*` and the variables all services share.
+
+    `keys_database_url` is the database of subjects' keys, apart from the one that they open. `master_keys` is a file
+    with the keys that wrap those, a line each and the current one first; `blind_index_key` one with the key of the
+    blind index, without which nothing that is stored matches what comes. Both are made under `VAR_DIR` where none is
+    named.
+    """
 
     service: str = "identity"
     port: int = 8101
+    keys_database_url: str
+    master_keys: Path | None = None
+    blind_index_key: Path | None = None

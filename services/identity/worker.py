@@ -1,8 +1,9 @@
 """Kafka composition root of identity."""
 
-from services.identity.handlers import HANDLERS
+from services.identity.handlers import handlers
 from services.identity.intake import INGEST
 from services.identity.settings import Settings
+from services.identity.vault import open_vault
 from shared.consumer import Consumer
 from shared.database import make_engine, make_sessions
 from shared.events.catalogue import EVENT_TYPES
@@ -12,15 +13,18 @@ from shared.topics import SUBSCRIPTIONS
 
 def consumers(settings: Settings) -> list[Consumer]:
     """Return the consumers of this service: what was accepted here, and platforms' own topics."""
+    vault = open_vault(settings)
     sessions = make_sessions(make_engine(settings.database_url, pool_size=2))
     accepted = Consumer(
         "identity",
         bootstrap=settings.kafka_bootstrap,
         sessions=sessions,
-        handlers=HANDLERS,
+        handlers=handlers(vault),
         known_types=EVENT_TYPES,
         topics=SUBSCRIPTIONS[settings.service],
         member=settings.member,
     )
-    platforms = PlatformTopics(settings.service, INGEST, settings.kafka_bootstrap, sessions, member=settings.member)
+    platforms = PlatformTopics(
+        settings.service, INGEST.sealed_by(vault.seal), settings.kafka_bootstrap, sessions, member=settings.member
+    )
     return [accepted, platforms]

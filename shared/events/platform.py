@@ -81,6 +81,8 @@ class _OperatorFile(PlatformEvent, frozen=True, kw_only=True, omit_defaults=True
     customs_registration: Annotated[str, Meta(max_length=80)] | None = None
     mode: Mode = "B2C"
     shop_urls: list[Annotated[str, Meta(max_length=2_000)]] = []
+    # Personal data by field, encrypted at the door; the fields themselves are left out then. Platforms do not send it.
+    sealed: dict[str, str] = {}
 
 
 class OperatorRegistered(_OperatorFile, frozen=True, kw_only=True, omit_defaults=True):

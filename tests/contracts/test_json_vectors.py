@@ -193,8 +193,9 @@ class TestNaughtyStrings:
 
         codes = {r["code"] for r in answer.json()["rejected"]}
         assert codes <= {"text_not_storable", "wrong_length"}
-        stored = await service.rows("SELECT content->>'representative' AS name FROM registration_files")
-        names = {row["name"] for row in stored}
+        stored = await service.rows("SELECT account_id, (content->'sealed')::text AS sealed FROM registration_files")
+        opened = [await service.app.state.vault.texts(row["account_id"], json.loads(row["sealed"])) for row in stored]
+        names = {texts["representative"] for texts in opened}
         assert names == {text for text in strings if 0 < len(text) <= 500 and "\x00" not in text}
 
     async def test_may_ask_for_anything(self, open_service: OpenService) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 import yaml
 
-from deploy.layout import ROOT, SERVICES, Ports
+from deploy.layout import DATABASES, ROOT, SERVICES, Ports
 
 _PARTS = ("api", "relay", "worker")
 _PATROLS = {"risk-patrol"}
@@ -42,14 +42,15 @@ class TestCompose:
         variables = environment(containers[f"{service}-api"])
 
         urls = {name: value for name, value in variables.items() if name.endswith("DATABASE_URL")}
-        assert list(urls) == [f"{service.upper()}_DATABASE_URL"]
+        own = [name for name in DATABASES if name.partition("_")[0] == service]
+        assert list(urls) == [f"{name.upper()}_DATABASE_URL" for name in own]
         assert f"//{service}_app:" in urls[f"{service.upper()}_DATABASE_URL"]
         assert variables[f"{service.upper()}_PORT"] == str(Ports().of(service))
 
     def test_prepares_every_database_before_any_service_starts(self, containers: Containers) -> None:
         variables = environment(containers["prepare"])
 
-        assert all(f"{service.upper()}_OWNER_DATABASE_URL" in variables for service in SERVICES)
+        assert all(f"{name.upper()}_OWNER_DATABASE_URL" in variables for name in DATABASES)
         for service in SERVICES:
             waits_for = containers[f"{service}-worker"]["depends_on"]
             assert waits_for == {"prepare": {"condition": "service_completed_successfully"}}

@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import ConsumerRecord, TopicPartition
 
 from services.credit.handlers import HANDLERS as CREDIT
 from services.gateway.handlers import HANDLERS as GATEWAY
-from services.identity.handlers import HANDLERS as IDENTITY
+from services.identity.handlers import handlers as identity_handlers
+from services.identity.vault import Vault
 from services.listings.handlers import HANDLERS as LISTINGS
 from services.risk.handlers import HANDLERS as RISK
 from shared.consumer import Consumer, Handlers
@@ -24,8 +25,9 @@ from shared.relay import _binary_form
 from shared.topics import SUBSCRIPTIONS
 from tests.services.doors import Service
 
+# Which types they take; those of a running service are `handlers_of()` it.
 HANDLERS: dict[str, Handlers] = {
-    "identity": IDENTITY,
+    "identity": identity_handlers(cast("Vault", None)),
     "listings": LISTINGS,
     "risk": RISK,
     "credit": CREDIT,
@@ -61,11 +63,17 @@ async def handle(service: Service, events: Iterable[Received | Event]) -> None:
         service.settings.service,
         bootstrap="",
         sessions=service.sessions,
-        handlers=HANDLERS[service.settings.service],
+        handlers=handlers_of(service),
         known_types=EVENT_TYPES,
     )
     async with transaction(service.sessions) as session:
         await consumer._handle(session, ready)
+
+
+def handlers_of(service: Service) -> Handlers:
+    """Return what a service does with each event."""
+    name = service.settings.service
+    return identity_handlers(service.app.state.vault) if name == "identity" else HANDLERS[name]
 
 
 async def consumer_of(service: Service) -> Consumer:
@@ -75,7 +83,7 @@ async def consumer_of(service: Service) -> Consumer:
         name,
         bootstrap="",
         sessions=service.sessions,
-        handlers=HANDLERS[name],
+        handlers=handlers_of(service),
         known_types=EVENT_TYPES,
         topics=SUBSCRIPTIONS[name],
     )
