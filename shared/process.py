@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 import structlog
 import uvicorn
@@ -18,7 +19,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from shared import lag
-from shared.consumer import Consumer
 from shared.logs import configure_logging
 from shared.relay import Relay, make_producer
 from shared.settings import ServiceSettings
@@ -72,11 +72,18 @@ async def relay(settings: ServiceSettings, stop: asyncio.Event) -> None:
         await asyncio.wait_for(producer.stop(), 10)
 
 
-async def consume(consumers: Sequence[Consumer], stop: asyncio.Event) -> None:
-    """Run consumers until told to stop; when one fails for good, the process ends with it."""
+class Task(Protocol):
+    """What a worker runs until it is told to stop: a consumer, or what fires clocks."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run."""
+
+
+async def consume(tasks: Sequence[Task], stop: asyncio.Event) -> None:
+    """Run consumers and what works beside them until told to stop; one that fails for good ends the process."""
     async with asyncio.TaskGroup() as group:
-        for consumer in consumers:
-            group.create_task(consumer.run(stop))
+        for task in tasks:
+            group.create_task(task.run(stop))
 
 
 def settle_memory() -> None:

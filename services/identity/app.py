@@ -4,10 +4,12 @@ from fastapi import FastAPI
 
 from services.identity.intake import INGEST
 from services.identity.personal_routes import personal_router
+from services.identity.models import RuleValue
 from services.identity.routes import router
 from services.identity.settings import Settings
 from services.identity.vault import open_vault
 from shared.ingest_door import Pressure, events_router, watch
+from shared.rule_door import rule_values_router
 from shared.web import build_app
 
 
@@ -19,6 +21,7 @@ def create_app(settings: Settings) -> FastAPI:
         events_router(INGEST.sealed_by(vault.seal), pressure),
         router,
         personal_router(vault),
+        rule_values_router(RuleValue, tag="identity"),
         title="Crosswatch identity",
         tasks=[watch(pressure), vault.kept_open],
     )

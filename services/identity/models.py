@@ -1,15 +1,16 @@
 """Tables identity owns."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, DateTime, Index, Text, func
+from sqlalchemy import DateTime, Index, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.database import new_metadata
 from shared.events.identity import Verdict
+from shared.rule_rows import RecordedRuleRow
 
 metadata = new_metadata()
 
@@ -81,15 +82,7 @@ class AccountLink(Base):
     platform_id: Mapped[str] = mapped_column(Text)
 
 
-class RuleValue(Base):
-    """A number that is law or policy, with its source and the dates it holds between."""
+class RuleValue(Base, RecordedRuleRow):
+    """A number that is law or policy: its source, the dates it holds between, and who recorded it."""
 
     __tablename__ = "rule_values"
-
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
-    jurisdiction: Mapped[str] = mapped_column(Text, primary_key=True)
-    valid_from: Mapped[date] = mapped_column(Date, primary_key=True)
-    valid_to: Mapped[date | None] = mapped_column(Date)
-    value: Mapped[float]
-    unit: Mapped[str] = mapped_column(Text)
-    source: Mapped[str] = mapped_column(Text)

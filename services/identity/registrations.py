@@ -1,18 +1,19 @@
 """Registration files: every version kept, checked, and linked to the legal entity they name."""
 
-from datetime import date
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import verification
 from services.identity.blind import BlindIndex
-from services.identity.models import Account, AccountLink, Operator, RegistrationFile, RuleValue
 from services.identity.personal import blind_number, is_natural_person
+from services.identity.models import Account, AccountLink, Operator, RegistrationFile
+from services.identity.rule_values import RuleValues
 from services.identity.verification import File, Finding
+from shared.database import kept
 from shared.events.base import Event
 from shared.events.identity import (
     OperatorDeregistered,
@@ -37,7 +38,9 @@ async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed
     """
     platform_id = one.platform_id
     account = await session.get(Account, account_id(platform_id, one.event.operator_ref))
-    required = await _licence_required(session, one.event.jurisdiction, one.time.date())
+    values = kept(session, RuleValues)
+    await values.refresh(session)
+    required = values.asks("licence.required", on=one.time.date(), jurisdiction=one.event.jurisdiction.upper())
     finding = verification.verify(one.event, on=one.time.date(), licence_required=required)
     operator = await _ensure_operator(session, blind, platform_id, one.event)
     version = account.version + 1 if account is not None else 1
@@ -125,13 +128,6 @@ async def _link(session: AsyncSession, account: Account, one: Received, previous
             set_={"operator_id": statement.excluded.operator_id},
         )
     )
-
-
-async def _licence_required(session: AsyncSession, jurisdiction: str, on: date) -> bool:
-    statement = select(RuleValue).where(RuleValue.name == "licence.required", RuleValue.valid_from <= on)
-    rows = (await session.execute(statement.order_by(RuleValue.valid_from))).scalars()
-    values = {row.jurisdiction: row.value for row in rows if row.valid_to is None or on < row.valid_to}
-    return verification.licence_required(values, jurisdiction.upper())
 
 
 def _file(account: Account, one: Received, content: dict[str, object]) -> RegistrationFile:

@@ -1,6 +1,5 @@
 """What a registration file says that can be checked without asking anybody: numbers, licence, dates. Pure."""
 
-from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -90,8 +89,3 @@ def _licence(file: File, on: date, *, required: bool) -> str | None:
     if licence.issued_on is not None and licence.issued_on > on:
         return "licence_not_yet_issued"
     return None
-
-
-def licence_required(values: Mapping[str, float], jurisdiction: str) -> bool:
-    """Tell whether a jurisdiction's own rule, or the general one, asks for a licence."""
-    return values.get(jurisdiction, values.get("*", 0.0)) > 0

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.database import new_metadata
+from shared.rule_rows import RuleRow
 
 metadata = new_metadata()
 
@@ -362,15 +363,7 @@ class Model(Base):
     adopted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
-class RuleValue(Base):
+class RuleValue(Base, RuleRow):
     """A number that is law or policy, with its source and the dates it holds between."""
 
     __tablename__ = "rule_values"
-
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
-    jurisdiction: Mapped[str] = mapped_column(Text, primary_key=True)
-    valid_from: Mapped[date] = mapped_column(Date, primary_key=True)
-    valid_to: Mapped[date | None] = mapped_column(Date)
-    value: Mapped[float]
-    unit: Mapped[str] = mapped_column(Text)
-    source: Mapped[str] = mapped_column(Text)

@@ -1,7 +1,7 @@
 """Alembic environment of identity."""
 
 from services.identity import models
-from shared import ingest_store
+from shared import clock_store, ingest_store
 from shared.migrations import run_migrations
 
-run_migrations(models.metadata, ingest_store.metadata)
+run_migrations(models.metadata, ingest_store.metadata, clock_store.metadata)

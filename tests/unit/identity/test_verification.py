@@ -14,7 +14,7 @@ from stdnum import get_cc_module
 from stdnum.cn import uscc
 
 from deploy.layout import ROOT
-from services.identity.verification import check_number, licence_required, verify
+from services.identity.verification import check_number, verify
 from shared.events.platform import Licence, OperatorRegistered, Registration
 
 GOOD = "91110000600037341L"
@@ -144,12 +144,6 @@ class TestVerify:
 
     def test_asks_for_no_licence_where_none_is_required(self) -> None:
         assert verify(file(licence=None), on=ON, licence_required=False).verdict == "verified"
-
-
-def test_a_jurisdictions_own_rule_comes_before_the_general_one() -> None:
-    assert licence_required({"*": 1.0}, "BR")
-    assert not licence_required({"*": 1.0, "BR": 0.0}, "BR")
-    assert not licence_required({}, "BR")
 
 
 def test_every_number_of_today_in_the_public_register_is_valid() -> None:
