@@ -1,6 +1,7 @@
 """Registration files: every version kept, checked, and linked to the legal entity they name."""
 
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -26,6 +27,14 @@ from shared.received import Received
 
 class UnknownAccount(ValueError):
     """A platform ended an account that it never registered."""
+
+
+class Entity(NamedTuple):
+    """A legal entity, and the number of a register it is known by."""
+
+    id: UUID
+    scheme: str | None
+    number: str | None
 
 
 async def record(session: AsyncSession, one: Received) -> list[Event]:
@@ -82,25 +91,27 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
     return [ended]
 
 
-async def _ensure_operator(session: AsyncSession, platform_id: str, file: File) -> UUID:
+def legal_entity(platform_id: str, file: File) -> Entity:
     """Return the legal entity a file names; an account without a checkable number is an entity of its own."""
     registration = file.registration
-    number = None
     if registration is not None:
         check = verification.check_number(file.jurisdiction, registration.scheme, registration.number)
-        number = check.compact if check.code is None else None
-    if registration is None or number is None:
-        identifier = account_id(platform_id, file.operator_ref)
-    else:
-        identifier = operator_id(file.jurisdiction.upper(), registration.scheme.lower(), number)
+        if check.code is None:
+            scheme = registration.scheme.lower()
+            return Entity(operator_id(file.jurisdiction.upper(), scheme, check.compact), scheme, check.compact)
+    return Entity(account_id(platform_id, file.operator_ref), None, None)
+
+
+async def _ensure_operator(session: AsyncSession, platform_id: str, file: File) -> UUID:
+    entity = legal_entity(platform_id, file)
     statement = insert(Operator).values(
-        id=identifier,
+        id=entity.id,
         jurisdiction=file.jurisdiction.upper(),
-        scheme=registration.scheme.lower() if registration is not None and number is not None else None,
-        number=number,
+        scheme=entity.scheme,
+        number=entity.number,
     )
     await session.execute(statement.on_conflict_do_nothing())
-    return identifier
+    return entity.id
 
 
 async def _link(session: AsyncSession, account: Account, one: Received, previous: UUID | None) -> None:

@@ -1,6 +1,7 @@
 """Kafka composition root of identity."""
 
-from services.identity.handlers import HANDLERS
+from services.identity.blind import BlindIndex, read_key
+from services.identity.handlers import handlers
 from services.identity.intake import INGEST
 from services.identity.settings import Settings
 from shared.consumer import Consumer
@@ -12,12 +13,13 @@ from shared.topics import SUBSCRIPTIONS
 
 def consumers(settings: Settings) -> list[Consumer]:
     """Return the consumers of this service: what was accepted here, and platforms' own topics."""
+    blind = BlindIndex(read_key(settings.blind_index_key or settings.var_dir / "keys" / "identity-blind.key"))
     sessions = make_sessions(make_engine(settings.database_url, pool_size=2))
     accepted = Consumer(
         "identity",
         bootstrap=settings.kafka_bootstrap,
         sessions=sessions,
-        handlers=HANDLERS,
+        handlers=handlers(blind),
         known_types=EVENT_TYPES,
         topics=SUBSCRIPTIONS[settings.service],
         member=settings.member,

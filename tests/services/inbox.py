@@ -10,7 +10,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from services.credit.handlers import HANDLERS as CREDIT
 from services.gateway.handlers import HANDLERS as GATEWAY
-from services.identity.handlers import HANDLERS as IDENTITY
+from services.identity.blind import BlindIndex
+from services.identity.handlers import handlers as identity_handlers
 from services.listings.handlers import HANDLERS as LISTINGS
 from services.risk.handlers import HANDLERS as RISK
 from shared.consumer import Consumer, Handlers
@@ -25,7 +26,7 @@ from shared.topics import SUBSCRIPTIONS
 from tests.services.doors import Service
 
 HANDLERS: dict[str, Handlers] = {
-    "identity": IDENTITY,
+    "identity": identity_handlers(BlindIndex(b"the key of tests, of 32 bytes ..")),
     "listings": LISTINGS,
     "risk": RISK,
     "credit": CREDIT,

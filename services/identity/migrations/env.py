@@ -1,7 +1,8 @@
 """Alembic environment of identity."""
 
-from services.identity import models
+from services.identity.link_tables import TABLES
 from shared import ingest_store
 from shared.migrations import run_migrations
 
-run_migrations(models.metadata, ingest_store.metadata)
+# The same metadata, once all files of tables have added to it.
+run_migrations(*{table.metadata for table in TABLES}, ingest_store.metadata)

@@ -4,7 +4,6 @@ from uuid import UUID
 
 import pytest_asyncio
 
-from services.identity.handlers import HANDLERS
 from shared.auth import Role
 from shared.events.identity import (
     OperatorDeregistered,
@@ -22,7 +21,7 @@ from tests.services.identity.factories import (
     operator_deregistered,
     operator_registered,
 )
-from tests.services.inbox import deliver_platform_events
+from tests.services.inbox import HANDLERS, deliver_platform_events
 from tests.services.platform_events import Json, send
 
 SHOP = account_id("north", "shop")
@@ -173,4 +172,4 @@ class TestListOperators:
 
 
 def test_every_event_that_identity_takes_has_a_handler() -> None:
-    assert set(HANDLERS) == {kind for kind in PLATFORM_EVENTS if kind.to == "identity"}
+    assert set(HANDLERS["identity"]) == {kind for kind in PLATFORM_EVENTS if kind.to == "identity"}
