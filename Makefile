@@ -19,7 +19,7 @@ NEEDS_ONLY_PYTHON := not kafka and not browser and not compose
 # Compiled detectors are kept between runs, those of tests and benchmarks with stacks of their own too.
 export NUMBA_CACHE_DIR ?= $(CURDIR)/var/cache/numba
 
-.PHONY: help setup lock run up test test-kafka test-compose test-browser check fmt bench chaos detect demo docs migrate revision clean
+.PHONY: help setup lock run up test test-kafka test-compose test-browser check fmt bench chaos detect links demo docs migrate revision clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -86,6 +86,10 @@ detect: $(STAMP) ## the detection tracks on real data, into docs/detection.md (D
 	$(if $(call on,$(PEERS)),@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-peers.lock)
 	$(BIN)/python -m benchmarks.detection --data $(or $(DATA),data)
+
+links: $(STAMP) ## hidden links on perturbed copies of companies, into docs/identity.md (COMPANIES=<csv.gz> SEEDS="21 22 23")
+	@test -n "$(COMPANIES)" || { echo 'usage: make links COMPANIES=<file> [SEEDS="21 22 23"]' >&2; exit 1; }
+	$(BIN)/python -m benchmarks.hidden_links --companies "$(COMPANIES)" --seeds $(or $(SEEDS),21 22 23) --out docs/identity.md
 
 docs: $(STAMP) ## generate the documents that are made from code
 	$(BIN)/python -m deploy.documents

@@ -3,8 +3,8 @@
 from fastapi import FastAPI
 
 from services.identity.intake import INGEST
-from services.identity.personal_routes import personal_router
 from services.identity.models import RuleValue
+from services.identity.personal_routes import personal_router
 from services.identity.routes import router
 from services.identity.settings import Settings
 from services.identity.vault import open_vault

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import personal_reads, registrations
+from services.identity import links, personal_reads, registrations
 from services.identity.vault import Vault
 from shared.consumer import Handlers
 from shared.events.base import Event
@@ -17,14 +17,18 @@ def handlers(vault: Vault) -> Handlers:
     """Return what is done with each event; the vault opens what the door sealed."""
 
     async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
-        """Add versions to accounts' files, in order."""
+        """Add versions to accounts' files, in order, and see whom they are linked to."""
+        await links.take_turn(session)
         personal_reads.note_verification(session, received)
-        events: list[Event] = []
-        for sealed, one in zip(received, await vault.opened(received), strict=True):
+        opened = await vault.opened(received)
+        verdicts: list[list[Event]] = []
+        for sealed, one in zip(received, opened, strict=True):
             if isinstance(one.event, OperatorDeregistered):
-                events += await registrations.end(session, one)
+                verdicts.append(await registrations.end(session, one))
             else:
-                events += await registrations.record(session, vault.blind, one, sealed.event)
+                verdicts.append(await registrations.record(session, vault.blind, one, sealed.event))
+        found = await links.record(session, vault.blind, opened)
+        events = [event for pair in zip(verdicts, found, strict=True) for part in pair for event in part]
         await publish(session, events, source="identity")
 
     return dict.fromkeys((OperatorRegistered, OperatorChanged, OperatorDeregistered), on_operators)

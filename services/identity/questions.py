@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.identity.link_tables import OperatorLink, ReturnedAccount
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
 from shared.errors import NotFound
 from shared.ingest_store import counts
@@ -84,6 +85,8 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
     accounts = select(func.count()).select_from(Account)
     verdicts = select(Account.verdict, func.count()).group_by(Account.verdict)
     intake = await counts(session)
+    links = select(func.count()).select_from(OperatorLink)
+    returned = select(func.count()).where(ReturnedAccount.came_back)
     return {
         "accepted": {"operators": (await session.execute(accounts)).scalar_one()},
         "by_type": intake.accepted,
@@ -91,4 +94,6 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
         "rejected": intake.rejected,
         "verdicts": {verdict: n for verdict, n in (await session.execute(verdicts)).all()},
         "reasons": {reason: n for reason, n in (await session.execute(_REASONS)).all()},
+        "links": (await session.execute(links)).scalar_one(),
+        "returned": (await session.execute(returned)).scalar_one(),
     }

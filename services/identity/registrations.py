@@ -1,5 +1,6 @@
 """Registration files: every version kept, checked, and linked to the legal entity they name."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -9,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import verification
 from services.identity.blind import BlindIndex
-from services.identity.personal import blind_number, is_natural_person
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
+from services.identity.personal import blind_number, is_natural_person
 from services.identity.rule_values import RuleValues
 from services.identity.verification import File, Finding
 from shared.database import kept
@@ -29,6 +30,14 @@ from shared.received import Received
 
 class UnknownAccount(ValueError):
     """A platform ended an account that it never registered."""
+
+
+class Entity(NamedTuple):
+    """A legal entity, and the number of a register it is known by."""
+
+    id: UUID
+    scheme: str | None
+    number: str | None
 
 
 async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed: File) -> list[Event]:
@@ -90,22 +99,30 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
     return [ended]
 
 
-async def _ensure_operator(session: AsyncSession, blind: BlindIndex, platform_id: str, file: File) -> UUID:
+def legal_entity(blind: BlindIndex, platform_id: str, file: File) -> Entity:
     """Return the legal entity a file names; an account without a checkable number is an entity of its own."""
-    jurisdiction, registration = file.jurisdiction.upper(), file.registration
-    identifier, scheme, number = account_id(platform_id, file.operator_ref), None, None
+    registration = file.registration
     if registration is not None:
         check = verification.check_number(file.jurisdiction, registration.scheme, registration.number)
         if check.code is None:
-            scheme, number = registration.scheme.lower(), check.compact
+            jurisdiction, scheme, number = file.jurisdiction.upper(), registration.scheme.lower(), check.compact
             if is_natural_person(file):
                 # Personal: its blind form stands for it, and it is not kept.
-                identifier, number = operator_id(jurisdiction, scheme, blind_number(blind, scheme, number)), None
-            else:
-                identifier = operator_id(jurisdiction, scheme, number)
-    statement = insert(Operator).values(id=identifier, jurisdiction=jurisdiction, scheme=scheme, number=number)
+                return Entity(operator_id(jurisdiction, scheme, blind_number(blind, scheme, number)), scheme, None)
+            return Entity(operator_id(jurisdiction, scheme, number), scheme, number)
+    return Entity(account_id(platform_id, file.operator_ref), None, None)
+
+
+async def _ensure_operator(session: AsyncSession, blind: BlindIndex, platform_id: str, file: File) -> UUID:
+    entity = legal_entity(blind, platform_id, file)
+    statement = insert(Operator).values(
+        id=entity.id,
+        jurisdiction=file.jurisdiction.upper(),
+        scheme=entity.scheme,
+        number=entity.number,
+    )
     await session.execute(statement.on_conflict_do_nothing())
-    return identifier
+    return entity.id
 
 
 async def _link(session: AsyncSession, account: Account, one: Received, previous: UUID | None) -> None:

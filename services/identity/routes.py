@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from services.identity import questions
-from services.identity.schemas import OperatorOut, OperatorPage, SummaryOut
+from services.identity import link_questions, questions
+from services.identity.schemas import LinkPage, OperatorOut, OperatorPage, SummaryOut
 from shared.auth import CallerDep, Role, require
 from shared.clock import EARLIEST, LATEST, utc_now
 from shared.errors import Invalid
@@ -17,6 +17,7 @@ from shared.web import SessionDep, problems
 router = APIRouter(tags=["identity"])
 
 _READERS = (Role.PLATFORM, Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR)
+_LINK_READERS = (Role.PLATFORM, Role.REGULATOR, Role.INSPECTOR, Role.ADMINISTRATOR)
 Instant = Annotated[AwareDatetime, Query(ge=EARLIEST, le=LATEST)]
 _REFUSALS = problems(401, 403, 404, 422)
 
@@ -45,6 +46,21 @@ async def get_operator(
     """Return an operator with its accounts and their files, as of an instant (now)."""
     require(caller, *_READERS)
     return await questions.operator(session, operator_id, as_of or utc_now())
+
+
+@router.get("/v1/operators/{operator_id}/links", response_model=LinkPage, responses=_REFUSALS)
+async def list_links(
+    session: SessionDep,
+    caller: CallerDep,
+    operator_id: UUID,
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> object:
+    """List whom an operator is linked to; for a platform, which of its own accounts are linked to a banned one."""
+    require(caller, *_LINK_READERS)
+    ask = link_questions.own_accounts if caller.role is Role.PLATFORM else link_questions.linked
+    items, following = await ask(session, operator_id, after=cursor, limit=limit)
+    return {"items": items, "next": following}
 
 
 @router.get("/v1/lookup", response_model=OperatorOut, responses=_REFUSALS)

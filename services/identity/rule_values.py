@@ -1,10 +1,15 @@
 """Numbers that are law or policy for operators, as they stood on a date."""
 
+from collections.abc import Callable, Mapping
 from datetime import date
 
+from services.identity.linking import REASONS, Policy
 from services.identity.models import RuleValue
 from shared import rule_rows
 from shared.rule_values import NoSuchRule
+
+PolicyOn = Callable[[date], Policy]
+_LINKS = "links."
 
 
 class RuleValues(rule_rows.RuleValues):
@@ -18,3 +23,27 @@ class RuleValues(rule_rows.RuleValues):
             return self.apply(name, on=on, jurisdiction=jurisdiction).value.value > 0
         except NoSuchRule:
             return False
+
+    def link_policy(self, day: date) -> Policy:
+        """Return how links are weighed on a day. Raises NoSuchRule."""
+        return policy(self.on(day))
+
+
+def policy(values: Mapping[str, float]) -> Policy:
+    """Return how links are weighed by these values. Raises NoSuchRule."""
+
+    def named(name: str) -> float:
+        if (found := values.get(_LINKS + name)) is None:
+            raise NoSuchRule(f"rule {_LINKS + name!r} has no value")
+        return found
+
+    return Policy(
+        agreement={kind: named(f"m.{kind}") for kind in REASONS},
+        chance={kind: values[f"{_LINKS}u.{kind}"] for kind in REASONS if f"{_LINKS}u.{kind}" in values},
+        common_at=named("common_at"),
+        threshold=named("threshold"),
+        most_holders=int(named("most_holders")),
+        most_in_band=int(named("most_in_band")),
+        near_name=named("near.name"),
+        near_address=named("near.address"),
+    )

@@ -62,3 +62,38 @@ class SummaryOut(BaseModel):
     rejected: int
     verdicts: dict[str, int]
     reasons: dict[str, int]
+    links: int
+    returned: int
+
+
+class LinkReasonOut(BaseModel):
+    """What both agree on, the bits it adds to the score, and how many operators hold the value in all."""
+
+    kind: str
+    weight: float
+    holders: int
+
+
+class LinkOut(BaseModel):
+    """Another operator that is linked to the one asked for; `banned` if one of its accounts was.
+
+    A platform is told of its own account `account_id` that it is linked to a banned one, and not to whose; the id of a
+    banned account only where the platform banned it itself.
+    """
+
+    account_id: UUID | None
+    operator_id: UUID | None
+    banned: bool
+    banned_account_id: UUID | None
+    banned_at: datetime | None
+    came_back: bool
+    score: float
+    reasons: list[LinkReasonOut]
+    found_at: datetime
+
+
+class LinkPage(BaseModel):
+    """Links by the other operator's id, or by the own account's; `next` is the cursor of the page after this one."""
+
+    items: list[LinkOut]
+    next: UUID | None

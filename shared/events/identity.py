@@ -1,8 +1,10 @@
-"""What identity publishes: who operates an account, and what checking it found."""
+"""What identity publishes: who operates an account, what checking it found, and who is linked to whom."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
+
+from msgspec import Struct
 
 from shared.events.base import Event
 
@@ -63,10 +65,82 @@ class OperatorDeregistered(_OperatorEvent, frozen=True, kw_only=True, omit_defau
     reason: Literal["left", "removed", "banned"]
 
 
+class LinkReason(Struct, frozen=True, kw_only=True):
+    """What two parties agree on, the bits it adds to the score, and how many operators hold the value in all."""
+
+    kind: str
+    weight: float
+    holders: int
+
+
+class _ReturnEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "identity.operators"
+    account_id: UUID
+    operator_id: UUID
+    platform_id: str
+    operator_ref: str
+    opened_at: datetime
+
+    def key(self) -> UUID:
+        """Return the account: its history stays in order."""
+        return self.account_id
+
+
+class OperatorReturned(_ReturnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An account is linked to one that was banned, or for other reasons than before.
+
+    It `came_back` if it was opened after the ban; else it was open beside the banned one when that was banned.
+    """
+
+    type: ClassVar[str] = "identity.operator.returned.v1"
+    banned_account_id: UUID
+    banned_operator_id: UUID
+    banned_platform_id: str
+    banned_at: datetime
+    came_back: bool
+    score: float
+    reasons: list[LinkReason]
+
+
+class OperatorCleared(_ReturnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An account is no longer linked to a banned one: files changed, the ban ended, or others share the same too."""
+
+    type: ClassVar[str] = "identity.operator.cleared.v1"
+
+
+class _LinkEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "identity.links"
+    link_id: UUID
+    operator_id: UUID
+    other_operator_id: UUID
+
+    def key(self) -> UUID:
+        """Return the link: its history stays in order."""
+        return self.link_id
+
+
+class LinkFound(_LinkEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Two legal entities agree on enough to be linked, or on something else than before."""
+
+    type: ClassVar[str] = "identity.link.found.v1"
+    score: float
+    reasons: list[LinkReason]
+
+
+class LinkLost(_LinkEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Two legal entities no longer agree on enough."""
+
+    type: ClassVar[str] = "identity.link.lost.v1"
+
+
 EVENTS: tuple[type[Event], ...] = (
     OperatorVerified,
     OperatorRejected,
     OperatorUnverified,
     OperatorLinked,
     OperatorDeregistered,
+    OperatorReturned,
+    OperatorCleared,
+    LinkFound,
+    LinkLost,
 )

@@ -10,7 +10,7 @@ from shared.rls import protect_by_platform
 from shared.seeds import insert_new
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

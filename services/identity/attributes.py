@@ -1,0 +1,120 @@
+"""What a registration file says that others may say too, as blind values. Pure."""
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+from rensa import RMinHash
+
+from services.identity import contacts
+from services.identity.addresses import Address, address
+from services.identity.blind import BlindIndex
+from services.identity.names import company_name, company_shingles, person_name
+from services.identity.verification import File
+
+_BAND_HASHES = 2
+_BANDS = 6
+_SEED = 21
+
+
+class Kind(IntEnum):
+    """Of what kind a value is. The numbers are stored."""
+
+    BANK_ACCOUNT = 1
+    DEVICE = 2
+    PHONE = 3
+    EMAIL = 4
+    REPRESENTATIVE = 5
+    ADDRESS = 6
+    PLACE = 7  # an address without a number: a village, a market
+    NAME = 8
+    NAME_BAND = 9
+    ADDRESS_BAND = 10
+
+
+BANDS = frozenset({Kind.NAME_BAND, Kind.ADDRESS_BAND})
+
+
+class Value(NamedTuple):
+    """A blind value of a kind."""
+
+    kind: int
+    blind: bytes
+
+
+class Sketch(NamedTuple):
+    """A name or an address to compare with one that differs a little: its numbers, and blind pieces of it."""
+
+    value: Value
+    numbers: bytes
+    pieces: frozenset[int]
+
+
+class Attributes(NamedTuple):
+    """What one file says: whole values, bands in which near ones meet, and sketches to compare those."""
+
+    values: frozenset[Value] = frozenset()
+    bands: frozenset[Value] = frozenset()
+    name: Sketch | None = None
+    address: Sketch | None = None
+
+    def all(self) -> frozenset[Value]:
+        """Return whole values and bands."""
+        return self.values | self.bands
+
+
+def attributes(blind: BlindIndex, file: File) -> Attributes:
+    """Return what a file says, as blind values only."""
+    name = Sketch(_value(blind, Kind.NAME, company_name(file.legal_name)), b"", frozenset())
+    pieces = company_shingles(file.legal_name)
+    name = name._replace(pieces=_pieces(blind, Kind.NAME, pieces))
+    bands = _bands(blind, Kind.NAME_BAND, pieces)
+    values = {name.value, *_contact_values(blind, file)}
+    where = _address(file)
+    there = None
+    if where is not None:
+        kind = Kind.ADDRESS if where.numbers else Kind.PLACE
+        numbers = blind.value(kind, f"numbers {where.numbers}") if where.numbers else b""
+        there = Sketch(_value(blind, kind, where.key), numbers, _pieces(blind, kind, where.pieces))
+        values.add(there.value)
+        bands |= _bands(blind, Kind.ADDRESS_BAND, where.pieces)
+    return Attributes(frozenset(values), bands, name, there)
+
+
+def _contact_values(blind: BlindIndex, file: File) -> Iterator[Value]:
+    if file.representative and (person := person_name(file.representative)):
+        yield _value(blind, Kind.REPRESENTATIVE, person)
+    if file.contacts is not None:
+        phone = contacts.phone(file.contacts.phone or "", file.jurisdiction)
+        email = contacts.email(file.contacts.email or "")
+        yield from (_value(blind, Kind.PHONE, text) for text in (phone,) if text is not None)
+        yield from (_value(blind, Kind.EMAIL, text) for text in (email,) if text is not None)
+    for kind, stated in ((Kind.BANK_ACCOUNT, file.bank_accounts), (Kind.DEVICE, file.devices)):
+        yield from (_value(blind, kind, text) for text in map(contacts.reference, stated) if text is not None)
+
+
+def _address(file: File) -> Address | None:
+    stated = file.contacts.address if file.contacts is not None else None
+    return address(stated) if stated else None
+
+
+def _value(blind: BlindIndex, kind: Kind, text: str) -> Value:
+    return Value(int(kind), blind.value(kind, text))
+
+
+def _pieces(blind: BlindIndex, kind: Kind, pieces: Iterable[str]) -> frozenset[int]:
+    return frozenset(blind.number(kind, piece) for piece in pieces)
+
+
+def _bands(blind: BlindIndex, kind: Kind, pieces: frozenset[str]) -> frozenset[Value]:
+    """Return values of which near texts share one or more (MinHash in bands).
+
+    Which pieces they are made of does not depend on the key, so what is compared with what does not either.
+    """
+    if len(pieces) < _BAND_HASHES:
+        return frozenset()
+    sketch = RMinHash(num_perm=_BANDS * _BAND_HASHES, seed=_SEED)
+    sketch.update(sorted(pieces))
+    digest = sketch.digest()
+    cut = (digest[place : place + _BAND_HASHES] for place in range(0, len(digest), _BAND_HASHES))
+    return frozenset(_value(blind, kind, f"{band} {hashes}") for band, hashes in enumerate(cut))

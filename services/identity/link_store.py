@@ -1,0 +1,229 @@
+"""Where a network lies in the database: read around some accounts, in sets, and written back where it changed."""
+
+import struct
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from services.identity.attributes import BANDS, Attributes, Kind, Sketch, Value
+from services.identity.linking import Link, Reason
+from services.identity.network import Banned, Holder, Pair, Return
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_ACCOUNTS = """
+    SELECT s.*, v.kinds, v.blinds FROM link_sketches s LEFT JOIN LATERAL (
+        SELECT array_agg(kind) AS kinds, array_agg(blind) AS blinds FROM blind_values b
+        WHERE b.account_id = s.account_id AND b.held_to IS NULL) v ON true
+"""
+ACCOUNTS_BY_ID = f"{_ACCOUNTS} WHERE s.account_id = ANY($1::uuid[])"
+ACCOUNTS_BY_OPERATOR = f"{_ACCOUNTS} WHERE s.operator_id = ANY($1::uuid[])"
+_HOLDERS = """
+    SELECT x.kind, x.blind, h.operator_id FROM unnest($1::smallint[], $2::bytea[]) AS x (kind, blind)
+    CROSS JOIN LATERAL (SELECT DISTINCT operator_id FROM blind_values b
+        WHERE b.kind = x.kind AND b.blind = x.blind AND b.held_to IS NULL LIMIT $3) h
+"""
+_LINKS = """
+    SELECT operator_id, other_operator_id, score, reasons::text FROM operator_links WHERE operator_id = ANY($1::uuid[])
+    UNION SELECT operator_id, other_operator_id, score, reasons::text FROM operator_links
+    WHERE other_operator_id = ANY($1::uuid[])
+"""
+_RETURNS = """
+    SELECT account_id, banned_account_id, banned_platform_id, banned_operator_id, banned_at, came_back, score,
+        reasons::text FROM returned_accounts WHERE operator_id = ANY($1::uuid[])
+"""
+
+_PUT_ACCOUNTS = """
+    INSERT INTO link_sketches (account_id, platform_id, operator_ref, operator_id, opened_at, stated_at, banned_at,
+        name, name_pieces, address_kind, address, address_numbers, address_pieces)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[], $6::timestamptz[],
+        $7::timestamptz[], $8::bytea[], $9::bytea[], $10::smallint[], $11::bytea[], $12::bytea[], $13::bytea[])
+    ON CONFLICT (account_id) DO UPDATE SET operator_id = excluded.operator_id, stated_at = excluded.stated_at,
+        banned_at = excluded.banned_at, name = excluded.name, name_pieces = excluded.name_pieces,
+        address_kind = excluded.address_kind, address = excluded.address,
+        address_numbers = excluded.address_numbers, address_pieces = excluded.address_pieces
+"""
+_CLOSE = """
+    UPDATE blind_values b SET held_to = x.at
+    FROM unnest($1::uuid[], $2::smallint[], $3::bytea[], $4::timestamptz[]) AS x (account_id, kind, blind, at)
+    WHERE b.account_id = x.account_id AND b.kind = x.kind AND b.blind = x.blind AND b.held_to IS NULL
+"""
+_OPEN = """
+    INSERT INTO blind_values (account_id, kind, blind, held_from, held_to, operator_id, platform_id)
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::bytea[], $4::timestamptz[], $5::timestamptz[], $6::uuid[],
+        $7::text[])
+    ON CONFLICT (account_id, kind, blind, held_from) DO UPDATE
+        SET held_to = excluded.held_to, operator_id = excluded.operator_id
+"""
+_PUT_LINKS = """
+    INSERT INTO operator_links (operator_id, other_operator_id, score, reasons, found_at)
+    SELECT a, b, s, r::jsonb, t
+    FROM unnest($1::uuid[], $2::uuid[], $3::float8[], $4::text[], $5::timestamptz[]) AS x (a, b, s, r, t)
+    ON CONFLICT (operator_id, other_operator_id) DO UPDATE SET score = excluded.score, reasons = excluded.reasons
+"""
+_DROP_LINKS = """
+    DELETE FROM operator_links l USING unnest($1::uuid[], $2::uuid[]) AS x (a, b)
+    WHERE l.operator_id = x.a AND l.other_operator_id = x.b
+"""
+_PUT_RETURNS = """
+    INSERT INTO returned_accounts (account_id, platform_id, operator_id, banned_account_id, banned_platform_id,
+        banned_operator_id, banned_at, came_back, score, reasons, found_at)
+    SELECT i, p, o, bi, bp, bo, ba, c, s, r::jsonb, t FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[],
+        $5::text[], $6::uuid[], $7::timestamptz[], $8::bool[], $9::float8[], $10::text[], $11::timestamptz[])
+        AS x (i, p, o, bi, bp, bo, ba, c, s, r, t)
+    ON CONFLICT (account_id) DO UPDATE SET operator_id = excluded.operator_id,
+        banned_account_id = excluded.banned_account_id, banned_platform_id = excluded.banned_platform_id,
+        banned_operator_id = excluded.banned_operator_id, banned_at = excluded.banned_at,
+        came_back = excluded.came_back, score = excluded.score, reasons = excluded.reasons
+"""
+_DROP_RETURNS = "DELETE FROM returned_accounts WHERE account_id = ANY($1::uuid[])"
+
+
+async def read_accounts(connection: Connection, statement: str, ids: Collection[UUID]) -> list[Holder]:
+    """Return accounts, by their own or their operators' ids, with what they hold now."""
+    return [_account(row) for row in await connection.fetch(statement, sorted(ids))] if ids else []
+
+
+async def read_holders(connection: Connection, values: Collection[Value], most: int) -> dict[Value, set[UUID]]:
+    """Return which operators hold each value, of one that many hold any `most`."""
+    ordered = sorted(values)
+    found: dict[Value, set[UUID]] = {value: set() for value in ordered}
+    if ordered:
+        kinds, blinds = [value.kind for value in ordered], [value.blind for value in ordered]
+        for kind, blind, operator in await connection.fetch(_HOLDERS, kinds, blinds, most):
+            found[Value(kind, blind)].add(operator)
+    return found
+
+
+async def read_links(connection: Connection, operators: Collection[UUID]) -> dict[Pair, Link]:
+    """Return the links of some operators."""
+    rows = await connection.fetch(_LINKS, sorted(operators)) if operators else []
+    return {(row[0], row[1]): Link(row["score"], read_reasons(row["reasons"])) for row in rows}
+
+
+async def read_returns(connection: Connection, operators: Collection[UUID]) -> dict[UUID, Return]:
+    """Return which accounts of some operators are linked to banned ones."""
+    rows = await connection.fetch(_RETURNS, sorted(operators)) if operators else []
+    return {row["account_id"]: _return(row) for row in rows}
+
+
+async def put_accounts(connection: Connection, accounts: Iterable[Holder]) -> None:
+    """Store what accounts are, but for the values they hold."""
+    if rows := [_row(account) for account in accounts]:
+        await connection.execute(_PUT_ACCOUNTS, *zip(*rows, strict=True))
+
+
+async def close_values(connection: Connection, rows: Sequence[tuple[UUID, int, bytes, datetime]]) -> None:
+    """Let values end."""
+    if rows:
+        await connection.execute(_CLOSE, *zip(*rows, strict=True))
+
+
+async def open_values(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Let values begin: account, kind, value, from, to, operator and platform of each."""
+    if rows:
+        await connection.execute(_OPEN, *zip(*rows, strict=True))
+
+
+async def put_links(connection: Connection, links: Mapping[Pair, Link | None], at: Mapping[Pair, datetime]) -> None:
+    """Store links, or end them where there is none."""
+    rows = [
+        (a, b, known.score, write_reasons(known), at[a, b])
+        for (a, b), known in sorted(links.items())
+        if known is not None
+    ]
+    if rows:
+        await connection.execute(_PUT_LINKS, *zip(*rows, strict=True))
+    if gone := [pair for pair, known in links.items() if known is None]:
+        await connection.execute(_DROP_LINKS, *zip(*gone, strict=True))
+
+
+async def put_returns(
+    connection: Connection, returns: Mapping[UUID, tuple[Holder, Return | None]], at: Mapping[UUID, datetime]
+) -> None:
+    """Store which accounts are linked to banned ones, or forget it of those that no longer are."""
+    rows = [
+        _return_row(holder, found, at[account]) for account, (holder, found) in returns.items() if found is not None
+    ]
+    if rows:
+        await connection.execute(_PUT_RETURNS, *zip(*rows, strict=True))
+    if gone := [account for account, (_, found) in returns.items() if found is None]:
+        await connection.execute(_DROP_RETURNS, gone)
+
+
+def read_reasons(stored: str) -> tuple[Reason, ...]:
+    """Return reasons as they are stored."""
+    return tuple(Reason(**reason) for reason in msgspec.json.decode(stored))
+
+
+def write_reasons(known: Link) -> str:
+    """Return reasons as they are stored."""
+    return msgspec.json.encode([reason._asdict() for reason in known.reasons]).decode()
+
+
+def _account(row: asyncpg.Record) -> Holder:
+    held = [Value(kind, blind) for kind, blind in zip(row["kinds"] or (), row["blinds"] or (), strict=True)]
+    name = Sketch(Value(Kind.NAME, row["name"]), b"", _read_pieces(row["name_pieces"])) if row["name"] else None
+    there = None
+    if row["address"]:
+        value = Value(row["address_kind"], row["address"])
+        there = Sketch(value, row["address_numbers"], _read_pieces(row["address_pieces"]))
+    bands = frozenset(value for value in held if value.kind in BANDS)
+    fields = ("account_id", "platform_id", "operator_ref", "operator_id", "opened_at", "stated_at", "banned_at")
+    return Holder(
+        **{name: row[name] for name in fields},
+        attributes=Attributes(frozenset(held) - bands, bands, name, there),
+    )
+
+
+def _row(account: Holder) -> tuple[Any, ...]:
+    name, there = account.attributes.name, account.attributes.address
+    return (
+        account.account_id,
+        account.platform_id,
+        account.operator_ref,
+        account.operator_id,
+        account.opened_at,
+        account.stated_at,
+        account.banned_at,
+        name.value.blind if name else None,
+        _write_pieces(name.pieces if name else ()),
+        there.value.kind if there else None,
+        there.value.blind if there else None,
+        there.numbers if there else b"",
+        _write_pieces(there.pieces if there else ()),
+    )
+
+
+def _return(row: asyncpg.Record) -> Return:
+    banned = Banned(*(row[f"banned_{name}"] for name in ("account_id", "platform_id", "operator_id", "at")))
+    return Return(banned, row["came_back"], Link(row["score"], read_reasons(row["reasons"])))
+
+
+def _return_row(account: Holder, found: Return, at: datetime) -> tuple[Any, ...]:
+    banned = found.banned
+    return (
+        account.account_id,
+        account.platform_id,
+        account.operator_id,
+        banned.account_id,
+        banned.platform_id,
+        banned.operator_id,
+        banned.banned_at,
+        found.came_back,
+        found.link.score,
+        write_reasons(found.link),
+        at,
+    )
+
+
+def _read_pieces(stored: bytes) -> frozenset[int]:
+    return frozenset(struct.unpack(f"<{len(stored) // 8}q", stored))
+
+
+def _write_pieces(pieces: Collection[int]) -> bytes:
+    return struct.pack(f"<{len(pieces)}q", *sorted(pieces))

@@ -1,0 +1,240 @@
+"""Hidden links between operators: who shares what with whom as files come, and who of them was banned.
+
+One transaction at a time does this, in all processes: of two that share a value, one sees the other (ADR 14).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.identity import link_store as store
+from services.identity.attributes import Attributes, Value, attributes
+from services.identity.blind import BlindIndex
+from services.identity.link_store import Connection
+from services.identity.linking import Link
+from services.identity.network import Change, Holder, LinkChanged, Network, Pair, Return
+from services.identity.registrations import legal_entity
+from services.identity.rule_values import PolicyOn, RuleValues
+from shared.database import driver, kept
+from shared.events.base import Event
+from shared.events.identity import LinkFound, LinkLost, LinkReason, OperatorCleared, OperatorReturned
+from shared.events.platform import OperatorDeregistered
+from shared.identifiers import account_id, derived_id
+from shared.received import Received
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_ALONE = "SELECT pg_advisory_xact_lock(hashtext('identity.links'))"
+# Links of those who hold a value, of whoever is linked to them, and the bans behind those.
+_RINGS = 2
+
+
+class _Said(NamedTuple):
+    """Which legal entity a file names, and what it says that others may say too."""
+
+    operator_id: UUID
+    attributes: Attributes
+
+
+@dataclass
+class _Written:
+    """What a batch changes: values that end and begin, and when links and returns changed."""
+
+    closed: list[tuple[UUID, int, bytes, datetime]] = field(default_factory=list)
+    opened: dict[tuple[UUID, Value, datetime], tuple[Holder, datetime | None]] = field(default_factory=dict)
+    open_since: dict[tuple[UUID, Value], datetime] = field(default_factory=dict)
+    # When each was last seen to change.
+    links_at: dict[Pair, datetime] = field(default_factory=dict)
+    returns_at: dict[UUID, datetime] = field(default_factory=dict)
+
+
+async def take_turn(session: AsyncSession) -> None:
+    """Wait until no other transaction looks for links. It comes first: later, it could wait for what waits for it."""
+    await (await driver(session)).execute(_ALONE)
+
+
+async def record(session: AsyncSession, blind: BlindIndex, received: Sequence[Received]) -> list[list[Event]]:
+    """Take in files and ends of accounts, in order; return for each what is to be published of links and returns."""
+    connection = await driver(session)
+    values = kept(session, RuleValues)
+    await values.refresh(session)
+    policy_on = cache(values.link_policy)
+    said = [_said(blind, one) for one in received]
+    network = await _around(connection, policy_on, received, said)
+    links_before, returns_before = dict(network.links), dict(network.returns)
+    written = _Written()
+    events: list[list[Event]] = []
+    touched: set[UUID] = set()
+    for one, file in zip(received, said, strict=True):
+        before = network.accounts.get(account_id(one.platform_id, one.event.operator_ref))
+        after = _after(one, file, before)
+        if after is None or after == before:
+            events.append([])
+            continue
+        _note_values(written, before, after, one.time)
+        touched.add(after.account_id)
+        changes = network.put(after)
+        written.links_at |= dict.fromkeys(network.changed_links, one.time)
+        written.returns_at |= dict.fromkeys(network.changed_returns, one.time)
+        events.append([_event(change, one.time) for change in changes])
+    await store.put_accounts(connection, [network.accounts[account] for account in sorted(touched)])
+    await _write(connection, network, written, links_before, returns_before)
+    return events
+
+
+def _said(blind: BlindIndex, one: Received) -> _Said | None:
+    if isinstance(one.event, OperatorDeregistered):
+        return None
+    return _Said(legal_entity(blind, one.platform_id, one.event).id, attributes(blind, one.event))
+
+
+def _after(one: Received, said: _Said | None, before: Holder | None) -> Holder | None:
+    """Return an account after an event. An account that its platform opens again is no longer banned."""
+    if said is not None:
+        return Holder(
+            account_id=account_id(one.platform_id, one.event.operator_ref),
+            platform_id=one.platform_id,
+            operator_ref=one.event.operator_ref,
+            operator_id=said.operator_id,
+            opened_at=before.opened_at if before is not None else one.time,
+            stated_at=one.time,
+            attributes=said.attributes,
+        )
+    if before is None:
+        return None
+    return replace(before, banned_at=one.time if one.event.reason == "banned" else None)
+
+
+async def _around(
+    connection: Connection, policy_on: PolicyOn, received: Sequence[Received], said: Sequence[_Said | None]
+) -> Network:
+    """Read what a batch may touch: a few questions, however many files are in it."""
+    own = {account_id(one.platform_id, one.event.operator_ref) for one in received}
+    before = await store.read_accounts(connection, store.ACCOUNTS_BY_ID, own)
+    stated = [file for file in said if file is not None]
+    operators = {file.operator_id for file in stated} | {holder.operator_id for holder in before}
+    members = await store.read_accounts(connection, store.ACCOUNTS_BY_OPERATOR, operators)
+    leaving = Counter(value for holder in members for value in holder.attributes.all())
+    joining = Counter(value for file in stated for value in file.attributes.all())
+    policy = policy_on(max(one.time for one in received).date())
+    # Of a value that too many hold, as many more are read as may let go of it.
+    most = max(policy.most_holders, policy.most_in_band) + 1 + max(leaving.values(), default=0)
+    holders = await store.read_holders(connection, leaving.keys() | joining.keys(), most)
+    near = {
+        operator
+        for value, of in holders.items()
+        if policy.concerns(value, len(of) - leaving[value], len(of) + joining[value])
+        for operator in of
+    }
+    network = Network(policy_on)
+    await _read_rings(connection, network, operators | near)
+    rest = {value for holder in network.accounts.values() for value in holder.attributes.all()} - holders.keys()
+    network.holders.update(holders | await store.read_holders(connection, rest, most))
+    return network
+
+
+async def _read_rings(connection: Connection, network: Network, operators: set[UUID]) -> None:
+    """Read operators, whom they are linked to, and whom those are linked to: who of them was banned, matters too."""
+    known, frontier = set(operators), set(operators)
+    links: dict[Pair, Link] = {}
+    for _ in range(_RINGS):
+        found = await store.read_links(connection, frontier)
+        links |= found
+        frontier = {operator for pair in found for operator in pair} - known
+        known |= frontier
+    accounts = await store.read_accounts(connection, store.ACCOUNTS_BY_OPERATOR, known)
+    network.know(accounts, links, await store.read_returns(connection, known))
+
+
+async def _write(
+    connection: Connection,
+    network: Network,
+    written: _Written,
+    links_before: Mapping[Pair, Link],
+    returns_before: Mapping[UUID, Return],
+) -> None:
+    await store.close_values(connection, written.closed)
+    rows = [
+        (account, *value, since, until, holder.operator_id, holder.platform_id)
+        for (account, value, since), (holder, until) in written.opened.items()
+    ]
+    await store.open_values(connection, rows)
+    links = _changed(links_before, network.links)
+    # Of a link that only weighs something else, the moment it was found stays.
+    await store.put_links(connection, links, written.links_at)
+    returns = _changed(returns_before, network.returns)
+    accounts = {account: (network.accounts[account], found) for account, found in returns.items()}
+    await store.put_returns(connection, accounts, written.returns_at)
+
+
+def _changed(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V | None]:
+    keys = before.keys() | after.keys()
+    return {key: after.get(key) for key in keys if before.get(key) != after.get(key)}
+
+
+def _note_values(written: _Written, before: Holder | None, after: Holder, at: datetime) -> None:
+    """Let values begin and end that an account's new version has and has not; all of them with another operator."""
+    held = before.attributes.all() if before is not None else frozenset()
+    holds = after.attributes.all()
+    moved = before is not None and before.operator_id != after.operator_id
+    for value in sorted(held if moved else held - holds):
+        key = (after.account_id, value)
+        if (since := written.open_since.pop(key, None)) is not None:
+            written.opened[*key, since] = (written.opened[*key, since][0], at)
+        else:
+            written.closed.append((after.account_id, *value, at))
+    for value in sorted(holds if moved else holds - held):
+        written.open_since[after.account_id, value] = at
+        written.opened[after.account_id, value, at] = (after, None)
+
+
+def _event(change: Change, at: datetime) -> Event:
+    if isinstance(change, LinkChanged):
+        return _link_event(change, at)
+    account, found = change.account, change.found
+    about: dict[str, Any] = {
+        "occurred_at": at,
+        "account_id": account.account_id,
+        "operator_id": account.operator_id,
+        "platform_id": account.platform_id,
+        "operator_ref": account.operator_ref,
+        "opened_at": account.opened_at,
+    }
+    if found is None:
+        return OperatorCleared(**about)
+    return OperatorReturned(
+        **about,
+        banned_account_id=found.banned.account_id,
+        banned_operator_id=found.banned.operator_id,
+        banned_platform_id=found.banned.platform_id,
+        banned_at=found.banned.banned_at,
+        came_back=found.came_back,
+        score=found.link.score,
+        reasons=_reasons(found.link),
+    )
+
+
+def _link_event(change: LinkChanged, at: datetime) -> Event:
+    a, b = change.pair
+    link_id = derived_id("link", a, b)
+    if change.link is None:
+        return LinkLost(occurred_at=at, link_id=link_id, operator_id=a, other_operator_id=b)
+    return LinkFound(
+        occurred_at=at,
+        link_id=link_id,
+        operator_id=a,
+        other_operator_id=b,
+        score=change.link.score,
+        reasons=_reasons(change.link),
+    )
+
+
+def _reasons(found: Link) -> list[LinkReason]:
+    return [LinkReason(kind=r.kind, weight=r.weight, holders=r.holders) for r in found.reasons]
