@@ -31,6 +31,7 @@ def service_environment(
         "LOG_LEVEL": inherited.get("LOG_LEVEL", "INFO"),
         "VAR_DIR": str(var_dir),
         "GATEWAY_ALLOWED_HOSTS": f"127.0.0.1:{ports.of('receiver')}",
+        "IDENTITY_PUBLIC_URL": inherited.get("IDENTITY_PUBLIC_URL", ports.url("identity")),
         # Compiled detectors are kept between starts, and out of the source tree.
         "NUMBA_CACHE_DIR": inherited.get("NUMBA_CACHE_DIR", str(var_dir / "cache" / "numba")),
         "PYTHONUNBUFFERED": "1",

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from services.identity.badge_routes import router as badge_router
 from services.identity.intake import INGEST
 from services.identity.models import RuleValue
 from services.identity.personal_routes import personal_router
@@ -21,6 +22,7 @@ def create_app(settings: Settings) -> FastAPI:
         events_router(INGEST.sealed_by(vault.seal), pressure),
         router,
         personal_router(vault),
+        badge_router,
         rule_values_router(RuleValue, tag="identity"),
         title="Crosswatch identity",
         tasks=[watch(pressure), vault.kept_open],

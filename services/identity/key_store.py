@@ -66,7 +66,7 @@ class KeyStore:
     def __init__(self, engine: AsyncEngine, masters: MasterKeys) -> None:
         self._engine = engine
         self._sessions = make_sessions(engine)
-        self._masters = masters
+        self.masters = masters
 
     async def close(self) -> None:
         """Close the connections."""
@@ -82,9 +82,9 @@ class KeyStore:
             missing = self._missing(subjects, rows)
             if missing:
                 # Of two that make a key at once the first one's stays, and both read that.
-                wrapped = [self._masters.wrapped(subject, own) for subject, own in missing.items()]
+                wrapped = [self.masters.wrapped(subject, own) for subject, own in missing.items()]
                 generations = [own.generation for own in missing.values()]
-                names = [self._masters.current] * len(missing)
+                names = [self.masters.current] * len(missing)
                 await connection.execute(_STORE, list(missing), generations, names, wrapped)
                 rows = await connection.fetch(_LOAD, list(subjects))
         held = self._unwrapped(rows)
@@ -107,11 +107,11 @@ class KeyStore:
         """Wrap some keys that an older master key wraps by the current one; return how many."""
         async with transaction(self._sessions) as session:
             connection = await driver(session)
-            rows = await connection.fetch(_WRAPPED_BY_OTHERS, self._masters.current, _AT_ONCE)
+            rows = await connection.fetch(_WRAPPED_BY_OTHERS, self.masters.current, _AT_ONCE)
             keys = self._unwrapped(rows)
-            wrapped = [self._masters.wrapped(r["subject"], keys[r["subject"]][r["generation"]]) for r in rows]
+            wrapped = [self.masters.wrapped(r["subject"], keys[r["subject"]][r["generation"]]) for r in rows]
             subjects, generations = [r["subject"] for r in rows], [r["generation"] for r in rows]
-            await connection.execute(_REWRAP, subjects, generations, self._masters.current, wrapped)
+            await connection.execute(_REWRAP, subjects, generations, self.masters.current, wrapped)
         return len(rows)
 
     def _missing(self, subjects: Collection[UUID], rows: Iterable[Any]) -> dict[UUID, SubjectKey]:  # asyncpg's records
@@ -127,7 +127,7 @@ class KeyStore:
         found: dict[UUID, dict[int, SubjectKey]] = {}
         for row in rows:
             if row["wrapped"] is not None:
-                own = self._masters.unwrapped(row["subject"], row["generation"], row["master"], row["wrapped"])
+                own = self.masters.unwrapped(row["subject"], row["generation"], row["master"], row["wrapped"])
                 found.setdefault(row["subject"], {})[own.generation] = own
         return found
 

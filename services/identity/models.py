@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, Text, func
+from sqlalchemy import DateTime, Index, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -25,6 +25,7 @@ class Operator(Base):
     """A legal entity: one number of one register, or a single account while no number is known."""
 
     __tablename__ = "operators"
+    __table_args__ = (Index("ix_operators_number", "number", postgresql_where=text("number IS NOT NULL")),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     jurisdiction: Mapped[str] = mapped_column(Text)

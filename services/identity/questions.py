@@ -8,11 +8,15 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.identity import shops
 from services.identity.link_tables import OperatorLink, ReturnedAccount
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
+from services.identity.personal import HIDDEN
 from shared.errors import NotFound
 from shared.ingest_store import counts
 
+_WORST_FIRST = ("rejected", "unverified", "verified")
+_MOST_SHOPS = 500
 _REASONS = text("SELECT reason, count(*) FROM accounts, unnest(reasons) AS reason GROUP BY reason ORDER BY reason")
 
 
@@ -68,8 +72,15 @@ async def operators(session: AsyncSession, *, after: UUID | None, limit: int) ->
     return found[:limit], found[limit - 1].id if len(found) > limit else None
 
 
-async def lookup(session: AsyncSession, *, account: UUID | None, number: str | None) -> UUID:
-    """Return the operator behind an account or a registration number. Raises OperatorNotFound."""
+async def lookup(
+    session: AsyncSession, *, account: UUID | None = None, number: str | None = None, url: str | None = None
+) -> UUID:
+    """Return the operator behind an account, a registration number or a page of a shop. Raises OperatorNotFound."""
+    if url is not None:
+        shop = await shops.shop_at(session, url)
+        if shop is None:
+            raise OperatorNotFound("no operator has a shop there")
+        return shop.operator_id
     if account is not None:
         statement = select(Account.operator_id).where(Account.id == account)
     else:
@@ -78,6 +89,32 @@ async def lookup(session: AsyncSession, *, account: UUID | None, number: str | N
     if found is None:
         raise OperatorNotFound("no operator with this account or number")
     return found
+
+
+async def public(session: AsyncSession, operator_id: UUID) -> dict[str, Any]:
+    """Return what everybody may know of an operator: a firm's name and number, its shops. Raises OperatorNotFound."""
+    found = await session.get(Operator, operator_id)
+    newest = (
+        select(Account, RegistrationFile.content["legal_name"].astext)
+        .join(
+            RegistrationFile,
+            (RegistrationFile.account_id == Account.id) & (RegistrationFile.version == Account.version),
+        )
+        .where(Account.operator_id == operator_id, Account.state == "active")
+        .order_by(Account.updated_at.desc(), Account.id)
+    )
+    accounts = (await session.execute(newest)).all()
+    if found is None or not accounts:
+        raise OperatorNotFound(f"no operator {operator_id}")
+    name = accounts[0][1]
+    verdicts = {account.verdict for account, _ in accounts}
+    return {
+        "operator_id": found.id,
+        "name": None if name == HIDDEN else name,
+        **{field: getattr(found, field) for field in ("jurisdiction", "scheme", "number")},
+        "verdict": next((verdict for verdict in _WORST_FIRST if verdict in verdicts), "unverified"),
+        "shops": await shops.shops_of(session, operator_id, limit=_MOST_SHOPS),
+    }
 
 
 async def summary(session: AsyncSession) -> dict[str, Any]:

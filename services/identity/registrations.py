@@ -1,6 +1,6 @@
 """Registration files: every version kept, checked, and linked to the legal entity they name."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import verification
+from services.identity import badges, verification
 from services.identity.blind import BlindIndex
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
 from services.identity.personal import blind_number, is_natural_person
@@ -26,6 +26,9 @@ from shared.events.identity import (
 from shared.events.platform import OperatorDeregistered as Deregistration
 from shared.identifiers import account_id, operator_id
 from shared.received import Received
+
+# What a badge says of a file.
+_ON_BADGES = ("legal_name", "entity_type", "registration", "licence", "shop_urls")
 
 
 class UnknownAccount(ValueError):
@@ -65,9 +68,10 @@ async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed
         reasons=finding.reasons,
         updated_at=one.time,
     )
+    content = msgspec.to_builtins(sealed)
+    events = await _end_badges(session, account, stored, content) if account is not None else []
     await session.merge(stored)
-    session.add(_file(stored, one, msgspec.to_builtins(sealed)))
-    events: list[Event] = []
+    session.add(_file(stored, one, content))
     if previous != operator:
         await _link(session, stored, one, previous)
         events.append(_linked(stored, one, previous))
@@ -85,6 +89,7 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
     account.version += 1
     account.state = "banned" if event.reason == "banned" else "deregistered"
     account.updated_at = one.time
+    revoked = await badges.revoke_of(session, account, f"account {account.state}", at=one.time)
     before = await session.get(RegistrationFile, (account.id, account.version - 1))
     session.add(_file(account, one, before.content if before is not None else {}))
     ended = OperatorDeregistered(
@@ -96,7 +101,18 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
         version=account.version,
         reason=event.reason,
     )
-    return [ended]
+    return [*revoked, ended]
+
+
+async def _end_badges(session: AsyncSession, before: Account, after: Account, content: dict[str, Any]) -> list[Event]:
+    """Revoke the badges of an account whose new file they do not speak for, and return what is to be published."""
+    if after.verdict != "verified":
+        return await badges.revoke_of(session, before, "no longer verified", at=after.updated_at)
+    file = await session.get(RegistrationFile, (before.id, before.version))
+    old = file.content if file is not None else {}
+    if before.operator_id != after.operator_id or any(old.get(name) != content.get(name) for name in _ON_BADGES):
+        return await badges.revoke_of(session, before, "file changed", at=after.updated_at)
+    return []
 
 
 def legal_entity(blind: BlindIndex, platform_id: str, file: File) -> Entity:

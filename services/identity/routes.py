@@ -23,7 +23,7 @@ _REFUSALS = problems(401, 403, 404, 422)
 
 
 class BadQuestion(Invalid):
-    """A look-up names neither an account nor a number, or both."""
+    """A look-up names none of an account, a number and a url, or several."""
 
 
 @router.get("/v1/operators", response_model=OperatorPage, responses=problems(401, 403, 422))
@@ -69,14 +69,15 @@ async def lookup(
     caller: CallerDep,
     account: UUID | None = None,
     number: Annotated[str | None, Query(min_length=1, max_length=80)] = None,
+    url: Annotated[str | None, Query(min_length=1, max_length=2_000)] = None,
 ) -> object:
-    """Return the operator behind an account or a registration number."""
+    """Return the operator behind an account, a registration number, or the shop that a page is of."""
     require(caller, *_READERS)
-    if (account is None) == (number is None):
-        raise BadQuestion("name an account or a number", pointer="/query/account")
+    if sum(one is not None for one in (account, number, url)) != 1:
+        raise BadQuestion("name an account, a number or a url", pointer="/query/account")
     if number is not None and "\x00" in number:
         raise BadQuestion("a number has no U+0000", pointer="/query/number")
-    found = await questions.lookup(session, account=account, number=number)
+    found = await questions.lookup(session, account=account, number=number, url=url)
     return await questions.operator(session, found, utc_now())
 
 

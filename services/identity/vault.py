@@ -50,6 +50,7 @@ class Vault:
 
     def __init__(self, keys: KeyStore, blind: BlindIndex) -> None:
         self.keys = keys
+        self.masters = keys.masters
         self.blind = blind
 
     async def kept_open(self, _: object) -> None:

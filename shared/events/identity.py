@@ -133,6 +133,32 @@ class LinkLost(_LinkEvent, frozen=True, kw_only=True, omit_defaults=True):
     type: ClassVar[str] = "identity.link.lost.v1"
 
 
+class _BadgeEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "identity.operators"
+    badge_id: UUID
+    account_id: UUID
+    operator_id: UUID
+    platform_id: str
+
+    def key(self) -> UUID:
+        """Return the account: its history stays in order."""
+        return self.account_id
+
+
+class BadgeIssued(_BadgeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An operator's electronic identification was issued for the shops of an account."""
+
+    type: ClassVar[str] = "identity.badge.issued.v1"
+    expires_at: datetime
+
+
+class BadgeRevoked(_BadgeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An electronic identification holds no more, before it expired."""
+
+    type: ClassVar[str] = "identity.badge.revoked.v1"
+    reason: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     OperatorVerified,
     OperatorRejected,
@@ -143,4 +169,6 @@ EVENTS: tuple[type[Event], ...] = (
     OperatorCleared,
     LinkFound,
     LinkLost,
+    BadgeIssued,
+    BadgeRevoked,
 )

@@ -1,9 +1,10 @@
 """Alembic environment of identity."""
 
-from services.identity.link_tables import TABLES
+from services.identity import badge_tables, link_tables
 from services.identity.personal_tables import PersonalRead
 from shared import clock_store, ingest_store
 from shared.migrations import run_migrations
 
 # One metadata, once all files of tables have added to it.
-run_migrations(*{table.metadata for table in (*TABLES, PersonalRead)}, ingest_store.metadata, clock_store.metadata)
+_TABLES = (*badge_tables.TABLES, *link_tables.TABLES, PersonalRead)
+run_migrations(*{table.metadata for table in _TABLES}, ingest_store.metadata, clock_store.metadata)
