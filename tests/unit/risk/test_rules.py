@@ -204,6 +204,7 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"missing": 9, "waited_h": 24.0, "patience_h": 24.0},
     ),
     "banned_operator": ({"banned": True}, {"banned": False}),
+    "banned_returns": ({"returned": True}, {"returned": False, "beside_banned": True, "return_score": 40.0}),
 }
 
 
