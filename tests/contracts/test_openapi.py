@@ -23,12 +23,12 @@ CHECKS = [not_a_server_error, status_code_conformance, response_schema_conforman
 
 # Who asks; where another role may do what this one may not, an operation is asked twice.
 ROLES: dict[str, tuple[Role, ...]] = {
-    "identity": (Role.PLATFORM,),
+    "identity": (Role.PLATFORM, Role.REGULATOR),
     "listings": (Role.PLATFORM,),
     "risk": (Role.REGULATOR, Role.PLATFORM),
     "credit": (Role.REGULATOR,),
     "disputes": (Role.CONSUMER, Role.REGULATOR),
-    "gateway": (Role.ADMINISTRATOR, Role.CUSTOMS),
+    "gateway": (Role.ADMINISTRATOR, Role.CUSTOMS, Role.PLATFORM),
 }
 
 
