@@ -14,7 +14,10 @@ from shared.auth import Role
 log = logging.getLogger(__name__)
 
 DEPARTMENTS = {"customs": Role.CUSTOMS, "tax": Role.TAX}
-_TYPES = ["credit.level.changed.v1", "risk.alert.raised.v1", "risk.alert.withdrawn.v1"]
+_TYPES = [
+    *("credit.level.changed.v1", "risk.alert.raised.v1", "risk.alert.withdrawn.v1"),
+    *("identity.operator.returned.v1", "identity.operator.cleared.v1"),
+]
 _OWN_TYPES = {"customs": ["risk.declaration.channelled.v1"]}
 _PAGE = 1_000
 

@@ -40,8 +40,7 @@ WATCHES: Mapping[Scheme, Watch] = {
     ),
     "false_propaganda": Watch("account_id", frozenset({"false_propaganda", "cure_claimed"})),
     "undervalued_declaration": Watch("transaction_id", frozenset({"undervalued_declaration"})),
-    # Nothing looks for it yet.
-    "banned_returns": Watch("account_id", frozenset()),
+    "banned_returns": Watch("account_id", frozenset({"banned_returns"})),
 }
 
 
@@ -89,9 +88,11 @@ def compare(truth: Sequence[Planted], alerts: Sequence[Mapping[str, Any]], schem
 
 
 def _subjects(truth: Sequence[Planted], about: str, scheme: Scheme | None) -> Subjects:
+    """Return what of one scheme is to be found, or what any scheme touched."""
     of = [one for one in truth if scheme in (None, one.scheme)]
     if about == "account_id":
-        return {str(account_id(one.platform_id, ref)) for one in of for ref in one.operator_refs}
+        refs = [(one, one.sought_refs if scheme and one.sought_refs else one.operator_refs) for one in of]
+        return {str(account_id(one.platform_id, ref)) for one, found in refs for ref in found}
     return {str(transaction_id(one.platform_id, ref)) for one in of for ref in one.order_refs}
 
 

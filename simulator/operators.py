@@ -206,6 +206,7 @@ def _ban_and_return(accounts: Accounts, opening: _Opening, places: Sequence[int]
                 scheme="banned_returns",
                 platform_id=opening.platform.id,
                 operator_refs=[banned.file.operator_ref, returned.file.operator_ref],
+                sought_refs=[returned.file.operator_ref],
                 strength="strong" if strong else "weak",
                 note="same account, device and representative" if strong else "same bank account only",
             )

@@ -23,11 +23,15 @@ Strength = Literal["strong", "weak"]
 
 
 class Planted(Struct, frozen=True, kw_only=True):
-    """One planted scheme and everything it touched; a weak one hides better."""
+    """One planted scheme and everything it touched; a weak one hides better.
+
+    `sought_refs` are the operators among them that are to be found, where the platform knows of the others itself.
+    """
 
     scheme: Scheme
     platform_id: str
     operator_refs: list[str]
+    sought_refs: list[str] = []
     order_refs: list[str] = []
     review_refs: list[str] = []
     strength: Strength

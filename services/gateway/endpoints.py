@@ -1,4 +1,4 @@
-"""Endpoints of departments, what they are owed, and sending it again."""
+"""Endpoints of departments and platforms, what they are owed, and sending it again."""
 
 import hashlib
 from collections.abc import Collection
@@ -12,13 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.gateway.dialling import check_url
 from services.gateway.models import Attempt, Delivery, Endpoint
+from services.gateway.notices import PLATFORM
 from shared.auth import Caller, Role
 from shared.database import driver
-from shared.errors import Conflict, Forbidden, NotFound
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.events.identity import OperatorCleared, OperatorReturned
 from shared.identifiers import new_id
 from shared.paging import Cursor
 
 _DEPARTMENTS = {Role.CUSTOMS: "customs", Role.TAX: "tax"}
+_FOR_PLATFORMS = frozenset({OperatorReturned.type, OperatorCleared.type})
 
 _REPLAY = """
     UPDATE deliveries SET state = 'pending', delivered_at = NULL
@@ -44,16 +47,26 @@ class EndpointExists(Conflict):
     """The department has this URL already, with another subscription."""
 
 
+class NotForPlatforms(Invalid):
+    """A platform asks for notices that are departments' only."""
+
+
 def department_of(caller: Caller) -> str | None:
-    """Return the caller's department; None for those who see every one."""
+    """Return the caller's department, or itself as one where it is a platform; None for those who see every one."""
+    if caller.role is Role.PLATFORM:
+        return f"{PLATFORM}{caller.platform_id}"
     return _DEPARTMENTS.get(caller.role)
 
 
 async def add(session: AsyncSession, wanted: dict[str, Any], *, caller: Caller, allowed: Collection[str]) -> Endpoint:
-    """Register an endpoint; the same one twice is one. Raises Forbidden, UrlRefused, EndpointExists."""
-    own = department_of(caller)
-    if own is not None and own != wanted["department"]:
-        raise Forbidden(f"{caller.role} registers endpoints of {own} only")
+    """Register an endpoint; the same one twice is one.
+
+    Raises Forbidden, NotForPlatforms, UrlRefused, EndpointExists.
+    """
+    if caller.role is not Role.ADMINISTRATOR and wanted["department"] != caller.role.value:
+        raise Forbidden(f"{caller.role} registers its own endpoints only")
+    if wanted["department"] == Role.PLATFORM.value:
+        wanted = {**wanted, "department": _platform(caller, wanted["types"])}
     check_url(wanted["url"], allowed)
     statement = insert(Endpoint).values(id=new_id(), **wanted).on_conflict_do_nothing().returning(Endpoint)
     endpoint = (await session.execute(statement)).scalar_one_or_none()
@@ -67,6 +80,16 @@ async def add(session: AsyncSession, wanted: dict[str, Any], *, caller: Caller, 
     }:
         raise EndpointExists(f"{known.url} is registered with another subscription: endpoint {known.id}")
     return known
+
+
+def _platform(caller: Caller, types: Collection[str]) -> str:
+    own = department_of(caller)
+    if own is None:
+        raise Forbidden("a platform registers its endpoints itself")
+    for place, kind in enumerate(types):
+        if kind not in _FOR_PLATFORMS:
+            raise NotForPlatforms(f"{kind} is for departments only", pointer=f"/types/{place}")
+    return own
 
 
 async def endpoints(session: AsyncSession, *, caller: Caller) -> list[Endpoint]:

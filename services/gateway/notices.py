@@ -12,13 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import driver
 from shared.events.credit import LevelChanged
-from shared.events.identity import OperatorLinked
+from shared.events.identity import OperatorCleared, OperatorLinked, OperatorReturned
 from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
 from shared.identifiers import account_id, derived_id
 from shared.received import Received
 
-News = LevelChanged | AlertRaised | AlertWithdrawn | DeclarationChannelled
+Return = OperatorReturned | OperatorCleared
+AboutAccount = AlertRaised | AlertWithdrawn | DeclarationChannelled | Return
+News = LevelChanged | AboutAccount
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+# Endpoints of a platform belong to this and its id.
+PLATFORM = "platform:"
+_OF_THE_BANNED = ("banned_account_id", "banned_operator_id", "banned_platform_id", "banned_at")
 
 SEVERITIES = ("low", "medium", "high", "critical")
 
@@ -27,7 +33,7 @@ _LINK = """
     ON CONFLICT (account_id) DO UPDATE SET operator_id = excluded.operator_id
 """
 _HOLDERS = "SELECT account_id, operator_id FROM accounts WHERE account_id = ANY($1::uuid[])"
-_SUBSCRIBERS = "SELECT id, types, least_severity FROM endpoints WHERE state = 'active' ORDER BY id"
+_SUBSCRIBERS = "SELECT id, department, types, least_severity FROM endpoints WHERE state = 'active' ORDER BY id"
 _PLACES = """
     INSERT INTO lines (endpoint_id, subject, last_seq, head_seq, due_at)
     SELECT e, s, n, 1, now() FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS x (e, s, n)
@@ -47,6 +53,7 @@ class Subscriber(NamedTuple):
     """An active endpoint, and what it wants to be told."""
 
     id: UUID
+    department: str
     types: list[str]
     least_severity: str
 
@@ -85,7 +92,7 @@ async def queue(session: AsyncSession, received: Sequence[Received]) -> None:
         return
     holders = await _holders(connection, news)
     told = [(one.event, _notice(one, holders)) for one in news]
-    wanted = [(s.id, notice) for s in subscribers for event, notice in told if wants(s, event)]
+    wanted = [(s.id, shown(s, notice)) for s in subscribers for event, notice in told if wants(s, event)]
     places = await _places(connection, Counter((endpoint, notice.subject) for endpoint, notice in wanted))
     rows = []
     for endpoint, notice in wanted:
@@ -95,12 +102,23 @@ async def queue(session: AsyncSession, received: Sequence[Received]) -> None:
 
 
 def wants(subscriber: Subscriber, event: News) -> bool:
-    """Tell whether an endpoint subscribed to an event of this type and, of alerts, severity."""
+    """Tell whether an endpoint subscribed to an event of this type and, of alerts, severity; a platform to its own."""
     if event.type not in subscriber.types:
         return False
+    if subscriber.department.startswith(PLATFORM):
+        return isinstance(event, Return) and subscriber.department == f"{PLATFORM}{event.platform_id}"
     if not isinstance(event, AlertRaised | AlertWithdrawn):
         return True
     return SEVERITIES.index(event.severity) >= SEVERITIES.index(subscriber.least_severity)
+
+
+def shown(subscriber: Subscriber, notice: Notice) -> Notice:
+    """Return a notice as an endpoint may see it: to a platform, who was banned only where it banned it itself."""
+    if not subscriber.department.startswith(PLATFORM):
+        return notice
+    if f"{PLATFORM}{notice.data.get('banned_platform_id')}" == subscriber.department:
+        return notice
+    return notice._replace(data={k: v for k, v in notice.data.items() if k not in _OF_THE_BANNED})
 
 
 async def _places(connection: Connection, counts: Counter[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], int]:
@@ -127,8 +145,10 @@ def _notice(one: Received, holders: Mapping[UUID, UUID]) -> Notice:
     return Notice(one.id, subject, one.type, event.occurred_at, data)
 
 
-def _subject(event: AlertRaised | AlertWithdrawn | DeclarationChannelled, holders: Mapping[UUID, UUID]) -> UUID:
+def _subject(event: AboutAccount, holders: Mapping[UUID, UUID]) -> UUID:
     """Return the operator; the account until it is linked, the platform where no operator is known."""
+    if isinstance(event, Return):
+        return event.operator_id
     if event.account_id is None:
         return account_id(event.platform_id, "")
     return holders.get(event.account_id, event.account_id)

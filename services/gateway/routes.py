@@ -25,8 +25,8 @@ from shared.web import PublicSessionDep, SessionDep, problems
 
 router = APIRouter(tags=["gateway"])
 
-_DEPARTMENTS = (Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR)
-_READERS = (*_DEPARTMENTS, Role.REGULATOR)
+_RECEIVERS = (Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR, Role.PLATFORM)
+_READERS = (*_RECEIVERS, Role.REGULATOR)
 _REFUSALS = problems(401, 403, 404, 422)
 
 
@@ -46,8 +46,8 @@ async def rotate_keys(request: Request, session: SessionDep, caller: CallerDep) 
 
 @router.post("/v1/endpoints", status_code=201, response_model=EndpointOut, responses=problems(400, 401, 403, 409, 422))
 async def add_endpoint(request: Request, session: SessionDep, caller: CallerDep, body: EndpointIn) -> object:
-    """Register where a department receives notices; the same endpoint twice is one."""
-    require(caller, *_DEPARTMENTS)
+    """Register where a department, or a platform of its own accounts, receives notices; twice the same is one."""
+    require(caller, *_READERS)
     allowed = request.app.state.allowed_hosts
     return await endpoints.add(session, body.model_dump(), caller=caller, allowed=allowed)
 
@@ -66,7 +66,7 @@ async def list_endpoints(session: SessionDep, caller: CallerDep) -> object:
 )
 async def replay(session: SessionDep, caller: CallerDep, endpoint_id: UUID, body: ReplayIn) -> object:
     """Send an endpoint's notices again from a moment on, in their order and under their ids."""
-    require(caller, *_DEPARTMENTS)
+    require(caller, *_RECEIVERS)
     return {"replayed": await endpoints.replay(session, endpoint_id, body.since, caller=caller)}
 
 

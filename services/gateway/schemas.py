@@ -8,15 +8,24 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.clock import EARLIEST, LATEST
 
-Department = Literal["customs", "tax"]
+Department = Literal["customs", "tax", "regulator", "platform"]
+Owner = Annotated[str, Field(description="A department; of a platform `platform:` and its id")]
 Severity = Literal["low", "medium", "high", "critical"]
 NoticeType = Literal[
-    "credit.level.changed.v1", "risk.alert.raised.v1", "risk.alert.withdrawn.v1", "risk.declaration.channelled.v1"
+    "credit.level.changed.v1",
+    "risk.alert.raised.v1",
+    "risk.alert.withdrawn.v1",
+    "risk.declaration.channelled.v1",
+    "identity.operator.returned.v1",
+    "identity.operator.cleared.v1",
 ]
 
 
 class EndpointIn(BaseModel):
-    """Where a department wants which notices."""
+    """Where a department or the calling platform wants which notices.
+
+    A platform is told of its own accounts that are linked to banned ones, and of nothing else.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -30,7 +39,7 @@ class EndpointOut(BaseModel):
     """An endpoint and what it is owed."""
 
     id: UUID
-    department: Department
+    department: Owner
     url: str
     types: list[str]
     least_severity: Severity
@@ -87,7 +96,7 @@ class DigestOut(BaseModel):
     """What an endpoint was told on a day (UTC), for it to compare with what it received."""
 
     endpoint_id: UUID
-    department: Department
+    department: Owner
     date: date
     created: int
     delivered: int

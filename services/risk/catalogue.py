@@ -71,6 +71,9 @@ OPERATORS: dict[str, Feature] = {
     "number_fault": Feature(pl.Boolean, "flag", "now", "A reason concerns the registration number"),
     "reasons": Feature(pl.Int64, "count", "now", "Reasons that identity gave"),
     "banned": Feature(pl.Boolean, "flag", "now", "The platform ended the account by a ban"),
+    "returned": Feature(pl.Boolean, "flag", "now", "Opened after the ban of an account that it is linked to"),
+    "beside_banned": Feature(pl.Boolean, "flag", "now", "Open already when an account that it is linked to was banned"),
+    "return_score": Feature(pl.Float64, "bits", "now", "What speaks for that link; null where there is none"),
 }
 SHOPS: dict[str, Feature] = {
     "orders": Feature(pl.Int64, "count", "30 days", "Orders of the shop"),

@@ -24,8 +24,10 @@ from shared.database import kept
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
 from shared.events.disputes import ComplaintFiled, ComplaintResolved
 from shared.events.identity import (
+    OperatorCleared,
     OperatorDeregistered,
     OperatorRejected,
+    OperatorReturned,
     OperatorUnverified,
     OperatorVerified,
 )
@@ -71,6 +73,11 @@ async def on_removed_reviews(session: AsyncSession, received: Sequence[Received]
 async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
     """Watch operators."""
     await operators.watch(session, [one.event for one in received])
+
+
+async def on_returns(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Watch accounts that are linked to banned ones."""
+    await operators.watch_returns(session, [one.event for one in received])
 
 
 async def on_declarations(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -126,4 +133,6 @@ HANDLERS: Handlers = {
     OperatorRejected: on_operators,
     OperatorUnverified: on_operators,
     OperatorDeregistered: on_operators,
+    OperatorReturned: on_returns,
+    OperatorCleared: on_returns,
 }

@@ -2,21 +2,29 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import alerts
 from services.risk.alerts import Raised, Subject
+from services.risk.catalogue import OPERATORS
 from services.risk.decisions import decide
 from services.risk.models import Operator
+from services.risk.rule_book import RuleBook
+from shared.clock import utc_now
+from shared.database import kept
 from shared.events.identity import (
+    OperatorCleared,
     OperatorDeregistered,
     OperatorRejected,
+    OperatorReturned,
     OperatorUnverified,
     OperatorVerified,
 )
 
+Linked = OperatorReturned | OperatorCleared
 Checked = OperatorVerified | OperatorRejected | OperatorUnverified | OperatorDeregistered
 
 _VERDICTS: dict[type[Any], str] = {
@@ -25,6 +33,9 @@ _VERDICTS: dict[type[Any], str] = {
     OperatorUnverified: "unverified",
     OperatorDeregistered: "deregistered",
 }
+
+
+_OF_RETURNS = frozenset({"returned", "beside_banned", "return_score"})
 
 
 async def watch(session: AsyncSession, events: Sequence[Checked]) -> None:
@@ -39,6 +50,37 @@ async def watch(session: AsyncSession, events: Sequence[Checked]) -> None:
     await alerts.raise_alerts(session, raised)
 
 
+async def watch_returns(session: AsyncSession, events: Sequence[Linked]) -> None:
+    """Raise what the rules find in accounts that are linked to banned ones, and withdraw what they no longer find.
+
+    Of several events about one account only the newest says how things are. What an account is alerted of is dated to
+    when it opened, whichever ban or file was heard of last.
+    """
+    newest: dict[UUID, Linked] = {event.account_id: event for event in events}
+    found = await decide(session, "operators", [*map(_return_features, newest.values())])
+    rules = await kept(session, RuleBook).in_force(session, stream="operators", on=utc_now().date())
+    about_returns = {rule.code for rule in rules if _OF_RETURNS.intersection(rule.features)}
+    raised: list[Raised] = []
+    for event, hits in zip(newest.values(), found, strict=True):
+        evidence = [reason.kind for reason in event.reasons] if isinstance(event, OperatorReturned) else []
+        subject = Subject(event.platform_id, event.account_id, None, None, event.opened_at, "operator", evidence)
+        raised.extend(Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits)
+        gone = about_returns - {hit.rule.code for hit in hits}
+        ids = [alerts.alert_id(code, subject) for code in sorted(gone)]
+        await alerts.withdraw(session, ids, at=event.opened_at)
+    await alerts.raise_alerts(session, raised)
+
+
+def _return_features(event: Linked) -> dict[str, Any]:
+    returned = event if isinstance(event, OperatorReturned) else None
+    return {
+        **dict.fromkeys(OPERATORS),
+        "returned": returned is not None and returned.came_back,
+        "beside_banned": returned is not None and not returned.came_back,
+        "return_score": returned.score if returned is not None else None,
+    }
+
+
 def _reasons(event: Checked) -> list[str]:
     return event.reasons if isinstance(event, OperatorRejected | OperatorUnverified) else []
 
@@ -46,6 +88,7 @@ def _reasons(event: Checked) -> list[str]:
 def _features(event: Checked) -> dict[str, Any]:
     reasons = _reasons(event)
     return {
+        **dict.fromkeys(OPERATORS),
         "verdict": _VERDICTS[type(event)],
         "licence_fault": any(reason.startswith("licence_") for reason in reasons),
         "number_fault": any(reason.startswith("number_") for reason in reasons),

@@ -28,7 +28,7 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "risk": (Role.REGULATOR, Role.PLATFORM),
     "credit": (Role.REGULATOR,),
     "disputes": (Role.CONSUMER, Role.REGULATOR),
-    "gateway": (Role.ADMINISTRATOR, Role.CUSTOMS),
+    "gateway": (Role.ADMINISTRATOR, Role.CUSTOMS, Role.PLATFORM),
 }
 
 

@@ -21,6 +21,14 @@ _TRUTH = [
         strength="strong",
         note="",
     ),
+    Planted(
+        scheme="banned_returns",
+        platform_id="north",
+        operator_refs=["banned", "back"],
+        sought_refs=["back"],
+        strength="weak",
+        note="",
+    ),
 ]
 
 
@@ -44,6 +52,15 @@ class TestCompare:
         found = compare(_TRUTH, alerts, "missing_waybill", WATCHES["missing_waybill"])
 
         assert found == Found(planted=1, found=1, alerted=3, true=2)
+
+    def test_seeks_the_account_that_came_back_and_not_the_one_its_platform_banned(self) -> None:
+        watch = WATCHES["banned_returns"]
+
+        found = compare(_TRUTH, [alert("banned_returns", shop="back")], "banned_returns", watch)
+        missed = compare(_TRUTH, [alert("banned_returns", shop="banned")], "banned_returns", watch)
+
+        assert found == Found(planted=1, found=1, alerted=1, true=1)
+        assert missed == Found(planted=1, found=0, alerted=1, true=1)
 
     def test_has_no_precision_without_an_alert(self) -> None:
         found = compare(_TRUTH, [alert("light_parcel", order="lost")], "missing_waybill", WATCHES["missing_waybill"])

@@ -209,6 +209,7 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     ),
     "undervalued_declaration": ({"declared_share": 0.49}, {"declared_share": None}),
     "banned_operator": ({"banned": True}, {"banned": False}),
+    "banned_returns": ({"returned": True}, {"returned": False, "beside_banned": True, "return_score": 40.0}),
 }
 
 
