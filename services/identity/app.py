@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from services.identity import registry_routes
 from services.identity.intake import INGEST
 from services.identity.models import RuleValue
 from services.identity.routes import router
@@ -18,6 +19,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings,
         events_router(INGEST, pressure),
         router,
+        registry_routes.router,
         rule_values_router(RuleValue, tag="identity"),
         title="Crosswatch identity",
         tasks=[watch(pressure)],

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.identity import registry
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
 from shared.errors import NotFound
 from shared.ingest_store import counts
@@ -36,11 +37,18 @@ async def operator(session: AsyncSession, operator_id: UUID, as_of: datetime) ->
     files = list((await session.execute(versions)).scalars())
     if found is None or not files:
         raise OperatorNotFound(f"no operator {operator_id} at that time")
+    registered = None
+    if found.scheme is not None and found.number is not None:
+        registered = await registry.entry(session, found.jurisdiction, found.scheme, found.number, as_of.date())
+    newest = max(files, key=lambda file: (file.stated_at, file.account_id))
     return {
         "id": found.id,
         "jurisdiction": found.jurisdiction,
         "scheme": found.scheme,
         "number": found.number,
+        # What the register says goes before what platforms do.
+        "name": registered.name if registered is not None else newest.content.get("legal_name"),
+        "registered": registered,
         "accounts": [_account(file) for file in files],
     }
 

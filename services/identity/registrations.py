@@ -7,8 +7,9 @@ from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import verification
+from services.identity import registry, verification
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
+from services.identity.numbers import check_number
 from services.identity.rule_values import RuleValues
 from services.identity.verification import File, Finding
 from shared.database import kept
@@ -36,8 +37,9 @@ async def record(session: AsyncSession, one: Received) -> list[Event]:
     values = kept(session, RuleValues)
     await values.refresh(session)
     required = values.asks("licence.required", on=one.time.date(), jurisdiction=one.event.jurisdiction.upper())
-    finding = verification.verify(one.event, on=one.time.date(), licence_required=required)
-    operator = await _ensure_operator(session, platform_id, one.event)
+    register = await registry.register_of(session, one.event, one.time.date())
+    finding = verification.verify(one.event, on=one.time.date(), licence_required=required, register=register)
+    operator = await _ensure_operator(session, platform_id, one.event, is_registered=register.has_number)
     version = account.version + 1 if account is not None else 1
     previous = account.operator_id if account is not None else None
     stored = Account(
@@ -85,13 +87,13 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
     return [ended]
 
 
-async def _ensure_operator(session: AsyncSession, platform_id: str, file: File) -> UUID:
+async def _ensure_operator(session: AsyncSession, platform_id: str, file: File, *, is_registered: bool) -> UUID:
     """Return the legal entity a file names; an account without a checkable number is an entity of its own."""
     registration = file.registration
     number = None
     if registration is not None:
-        check = verification.check_number(file.jurisdiction, registration.scheme, registration.number)
-        number = check.compact if check.code is None else None
+        check = check_number(file.jurisdiction, registration.scheme, registration.number)
+        number = check.compact if check.code is None or is_registered else None
     if registration is None or number is None:
         identifier = account_id(platform_id, file.operator_ref)
     else:

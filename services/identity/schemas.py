@@ -1,10 +1,10 @@
 """Bodies of identity's answers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 Verdict = Literal["verified", "rejected", "unverified"]
 
@@ -23,13 +23,26 @@ class AccountOut(BaseModel):
     stated_at: datetime
 
 
+class RegisteredOut(BaseModel):
+    """What the public register said of the number on that day."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    status: str
+    registered_on: date | None
+    valid_from: date
+
+
 class OperatorOut(BaseModel):
-    """A legal entity and its accounts."""
+    """A legal entity and its accounts; the name is the registered one where a register is loaded."""
 
     id: UUID
     jurisdiction: str
     scheme: str | None
     number: str | None
+    name: str | None
+    registered: RegisteredOut | None
     accounts: list[AccountOut]
 
 
