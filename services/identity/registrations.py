@@ -3,15 +3,17 @@
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import registry, verification
+from services.identity import registry
+from services.identity.conditions import File
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
+from services.identity.names import compare
 from services.identity.numbers import check_number
 from services.identity.rule_values import RuleValues
-from services.identity.verification import File, Finding
+from services.identity.verification import Beside, Finding, Register, verify
 from shared.database import kept
 from shared.events.base import Event
 from shared.events.identity import (
@@ -34,12 +36,10 @@ async def record(session: AsyncSession, one: Received) -> list[Event]:
     """Add a version to an account's file, check it and link it; return what is to be published."""
     platform_id = one.platform_id
     account = await session.get(Account, account_id(platform_id, one.event.operator_ref))
-    values = kept(session, RuleValues)
-    await values.refresh(session)
-    required = values.asks("licence.required", on=one.time.date(), jurisdiction=one.event.jurisdiction.upper())
     register = await registry.register_of(session, one.event, one.time.date())
-    finding = verification.verify(one.event, on=one.time.date(), licence_required=required, register=register)
-    operator = await _ensure_operator(session, platform_id, one.event, is_registered=register.has_number)
+    operator, is_new = await _ensure_operator(session, platform_id, one.event, is_registered=register.has_number)
+    twice = not is_new and await _is_claimed_by_another(session, operator, one)
+    finding = await _judge(session, one, register, is_claimed_twice=twice)
     version = account.version + 1 if account is not None else 1
     previous = account.operator_id if account is not None else None
     stored = Account(
@@ -87,8 +87,34 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
     return [ended]
 
 
-async def _ensure_operator(session: AsyncSession, platform_id: str, file: File, *, is_registered: bool) -> UUID:
-    """Return the legal entity a file names; an account without a checkable number is an entity of its own."""
+async def _judge(session: AsyncSession, one: Received, register: Register, *, is_claimed_twice: bool) -> Finding:
+    """Return what a file is worth by the values of its own day, so that an old one is judged as then."""
+    values, on = kept(session, RuleValues), one.time.date()
+    await values.refresh(session)
+    beside = Beside(register, await registry.customs_of(session, one.event, on), is_claimed_twice)
+    return verify(one.event, on=on, values=values.on(on, one.event.jurisdiction.upper()), beside=beside)
+
+
+async def _is_claimed_by_another(session: AsyncSession, operator: UUID, one: Received) -> bool:
+    """Tell whether another account states the same number with a name that is not even near."""
+    own = account_id(one.platform_id, one.event.operator_ref)
+    claims = (
+        select(RegistrationFile.content["legal_name"].astext)
+        .join(Account, (Account.id == RegistrationFile.account_id) & (Account.version == RegistrationFile.version))
+        .where(Account.operator_id == operator, Account.id != own, Account.state == "active")
+    )
+    near = await registry.near_from(session, one.event.jurisdiction.upper(), one.time.date())
+    names = (await session.execute(claims)).scalars()
+    return any(compare(name or "", one.event.legal_name, near_from=near).likeness == "other" for name in names)
+
+
+async def _ensure_operator(
+    session: AsyncSession, platform_id: str, file: File, *, is_registered: bool
+) -> tuple[UUID, bool]:
+    """Return the legal entity a file names, and whether it is new.
+
+    An account without a checkable number is an entity of its own.
+    """
     registration = file.registration
     number = None
     if registration is not None:
@@ -104,8 +130,8 @@ async def _ensure_operator(session: AsyncSession, platform_id: str, file: File, 
         scheme=registration.scheme.lower() if registration is not None and number is not None else None,
         number=number,
     )
-    await session.execute(statement.on_conflict_do_nothing())
-    return identifier
+    added = await session.execute(statement.on_conflict_do_nothing().returning(Operator.id))
+    return identifier, added.scalar_one_or_none() is not None
 
 
 async def _link(session: AsyncSession, account: Account, one: Received, previous: UUID | None) -> None:

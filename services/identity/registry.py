@@ -8,15 +8,17 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.identity.conditions import File
 from services.identity.names import Comparison, compare, grams, normal_name
 from services.identity.numbers import normal_form
 from services.identity.registry_tables import RegistryEntry, RegistryExtract
 from services.identity.rule_values import RuleValues
-from services.identity.verification import NO_REGISTER, File, Register
+from services.identity.verification import NO_REGISTER, Register
 from shared.database import kept
 from shared.errors import NotFound
 
 FRESH_SECONDS = 2.0
+CUSTOMS = "customs"
 _SHARED = text(
     "cardinality(ARRAY(SELECT unnest(registry_entries.grams) INTERSECT SELECT unnest(CAST(:wanted AS text[])))) DESC"
 )
@@ -77,21 +79,32 @@ class Extracts:
 
 async def register_of(session: AsyncSession, file: File, on: date) -> Register:
     """Return how the register of a file's number stands to it on a day; `unknown` where it cannot say."""
-    extracts = kept(session, Extracts)
-    await extracts.refresh(session)
     if file.registration is None:
         return NO_REGISTER
-    where = (file.jurisdiction.upper(), file.registration.scheme.lower())
-    if not extracts.covers(*where):
+    return await _standing(session, file, file.registration.scheme.lower(), file.registration.number, on)
+
+
+async def customs_of(session: AsyncSession, file: File, on: date) -> Register:
+    """Return how customs' own register stands to the registration that a file states."""
+    if not (file.customs_registration or "").strip():
         return NO_REGISTER
-    known = await entry(session, *where, normal_form(file.registration.number), on)
+    return await _standing(session, file, CUSTOMS, file.customs_registration or "", on)
+
+
+async def _standing(session: AsyncSession, file: File, scheme: str, number: str, on: date) -> Register:
+    extracts, jurisdiction = kept(session, Extracts), file.jurisdiction.upper()
+    await extracts.refresh(session)
+    if not extracts.covers(jurisdiction, scheme):
+        return NO_REGISTER
+    known = await entry(session, jurisdiction, scheme, normal_form(number), on)
     if known is None:
-        return Register("absent" if extracts.is_complete(*where, on) else "unknown")
-    compared = compare(known.name, file.legal_name, near_from=await _near_from(session, where[0], on))
+        return Register("absent" if extracts.is_complete(jurisdiction, scheme, on) else "unknown")
+    compared = compare(known.name, file.legal_name, near_from=await near_from(session, jurisdiction, on))
     return Register("ended" if known.status in _OVER else "registered", compared.likeness)
 
 
-async def _near_from(session: AsyncSession, jurisdiction: str, on: date) -> float:
+async def near_from(session: AsyncSession, jurisdiction: str, on: date) -> float:
+    """Return from which likeness on a name counts as near."""
     values = kept(session, RuleValues)
     await values.refresh(session)
     return values.apply("registry.name_near", on=on, jurisdiction=jurisdiction).value.value
@@ -109,7 +122,7 @@ async def by_number(session: AsyncSession, *, jurisdiction: str, scheme: str, nu
 async def by_name(session: AsyncSession, *, jurisdiction: str, scheme: str, name: str, on: date) -> list[Hit]:
     """Return the entries with a name, or with names near it, the likest first. Raises RegisterNotLoaded."""
     await _check_loaded(session, jurisdiction, scheme, on)
-    near = await _near_from(session, jurisdiction, on)
+    near = await near_from(session, jurisdiction, on)
     holding = _holding(jurisdiction, scheme, on)
     same = holding.where(RegistryEntry.normal_name == normal_name(name)).order_by(RegistryEntry.number)
     found = list((await session.execute(same.limit(_MOST_FOUND))).scalars())

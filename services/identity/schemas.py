@@ -1,12 +1,20 @@
 """Bodies of identity's answers."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Verdict = Literal["verified", "rejected", "unverified"]
+
+
+class RefusalOut(BaseModel):
+    """A reason with the article it rests on, as it was on the day of the file, and what would mend it."""
+
+    code: str
+    article: str
+    remedy: str
 
 
 class AccountOut(BaseModel):
@@ -19,6 +27,7 @@ class AccountOut(BaseModel):
     state: str
     verdict: Verdict
     reasons: list[str]
+    refusals: list[RefusalOut]
     content: dict[str, Any]
     stated_at: datetime
 
@@ -71,3 +80,29 @@ class SummaryOut(BaseModel):
     rejected: int
     verdicts: dict[str, int]
     reasons: dict[str, int]
+
+
+class ConditionQuestion(BaseModel):
+    """Who would be let in, and what it would sell."""
+
+    jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code")]
+    entity_type: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00]+$")] = "company"
+    mode: Literal["B2B", "B2C", "C2C"] = "B2C"
+    category: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=50)] = []
+    on: Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2200, 1, 1))] | None = None
+
+
+class ConditionOut(BaseModel):
+    """Something that is asked, and the reason and remedy of a file that lacks it."""
+
+    rule: str
+    article: str
+    code: str
+    remedy: str
+
+
+class ConditionList(BaseModel):
+    """Everything that is asked on a day."""
+
+    on: date
+    items: list[ConditionOut]

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from services.identity.verification import Register, verify
+from services.identity.verification import Beside, Register, verify
 from shared.events.platform import Licence, OperatorRegistered, Registration
 
 GOOD = "91110000600037341L"
 ON = date(2026, 3, 1)
+ASKS = {"licence.required": 1.0}
 
 
 def file(**fields: Any) -> OperatorRegistered:
@@ -54,12 +55,12 @@ class TestVerify:
         ids=str,
     )
     def test_gives_a_verdict_with_every_reason(self, fields: dict[str, Any], verdict: str, reasons: list[str]) -> None:
-        finding = verify(file(**fields), on=ON, licence_required=True)
+        finding = verify(file(**fields), on=ON, values=ASKS)
 
         assert (finding.verdict, finding.reasons) == (verdict, reasons)
 
     def test_asks_for_no_licence_where_none_is_required(self) -> None:
-        assert verify(file(licence=None), on=ON, licence_required=False).verdict == "verified"
+        assert verify(file(licence=None), on=ON, values={}).verdict == "verified"
 
 
 class TestVerifyWithARegister:
@@ -81,6 +82,6 @@ class TestVerifyWithARegister:
     ) -> None:
         stated = file(registration=Registration(scheme="uscc", number=number))
 
-        finding = verify(stated, on=ON, licence_required=True, register=register)
+        finding = verify(stated, on=ON, values=ASKS, beside=Beside(register))
 
         assert (finding.verdict, finding.reasons) == (verdict, reasons)
