@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import registry, remedies
+from services.identity import registry, remedies, reverification
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
 from services.identity.rule_values import RuleValues
 from shared.database import kept
@@ -43,6 +43,7 @@ async def operator(session: AsyncSession, operator_id: UUID, as_of: datetime) ->
     await values.refresh(session)
     if found.scheme is not None and found.number is not None:
         registered = await registry.entry(session, found.jurisdiction, found.scheme, found.number, as_of.date())
+    due = await reverification.due_on(session, [file.account_id for file in files])
     newest = max(files, key=lambda file: (file.stated_at, file.account_id))
     return {
         "id": found.id,
@@ -52,7 +53,10 @@ async def operator(session: AsyncSession, operator_id: UUID, as_of: datetime) ->
         # What the register says goes before what platforms do.
         "name": registered.name if registered is not None else newest.content.get("legal_name"),
         "registered": registered,
-        "accounts": [_account(file, values, found.jurisdiction) for file in files],
+        "accounts": [
+            _account(file, values, found.jurisdiction) | {"verification_due_on": due.get(file.account_id)}
+            for file in files
+        ],
     }
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import registry
+from services.identity import registry, reverification
 from services.identity.conditions import File
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
 from services.identity.names import compare
@@ -60,6 +60,9 @@ async def record(session: AsyncSession, one: Received) -> list[Event]:
         await _link(session, stored, one, previous)
         events.append(_linked(stored, one, previous))
     events.append(_found(stored, one, finding))
+    if previous is not None:
+        await reverification.settle(session, stored, at=one.time, by=one.id)
+    await reverification.begin(session, stored, one.event.jurisdiction.upper(), at=one.time)
     return events
 
 
@@ -75,6 +78,7 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
     account.updated_at = one.time
     before = await session.get(RegistrationFile, (account.id, account.version - 1))
     session.add(_file(account, one, before.content if before is not None else {}))
+    await reverification.settle(session, account, at=one.time, by=one.id)
     ended = OperatorDeregistered(
         occurred_at=one.time,
         account_id=account.id,

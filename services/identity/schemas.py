@@ -30,6 +30,8 @@ class AccountOut(BaseModel):
     refusals: list[RefusalOut]
     content: dict[str, Any]
     stated_at: datetime
+    # By which its register is asked again, or its platform is to confirm it; as things stand now.
+    verification_due_on: date | None
 
 
 class RegisteredOut(BaseModel):

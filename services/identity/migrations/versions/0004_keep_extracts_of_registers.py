@@ -21,10 +21,13 @@ def upgrade() -> None:
     """Apply."""
     op.execute("SET lock_timeout = '5s'")
     models.metadata.create_all(op.get_bind(), tables=_TABLES)
+    # What is newest of all accounts is asked for every second.
+    op.execute("CREATE INDEX IF NOT EXISTS ix_accounts_updated_at ON accounts (updated_at)")
     insert_new(models.metadata.tables["rule_values"], _SEED, ("name", "jurisdiction", "valid_from"))
 
 
 def downgrade() -> None:
     """Undo."""
+    op.execute("DROP INDEX IF EXISTS ix_accounts_updated_at")
     for table in reversed(_TABLES):
         op.drop_table(table.name)
