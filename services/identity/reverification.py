@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,6 +30,8 @@ from shared.events.identity import OperatorLapsed
 from shared.events.platform import OperatorRegistered
 from shared.identifiers import derived_id
 from shared.rule_values import NoSuchRule
+
+log = structlog.get_logger(__name__)
 
 CHECK, DEADLINE = "verification.check", "verification.deadline"
 # While platforms' streams flow, their own time counts; once they have been silent for so long, the wall clock does.
@@ -58,10 +61,10 @@ async def begin(session: AsyncSession, account: Account, jurisdiction: str, *, a
         spread = values.apply("verification.spread", on=at.date(), jurisdiction=jurisdiction).value.value
         earlier = timedelta(hours=account.id.int % max(1, round(spread * 24)))
         clock = _clock(values, jurisdiction, at=at - earlier, ruled_on=at)
-    except NoSuchRule:
-        # Before its law there was no period.
-        return
-    await clock_store.start(session, _about(CHECK, account, jurisdiction, at), clock)
+        await clock_store.start(session, _about(CHECK, account, jurisdiction, at), clock)
+    except (NoSuchRule, NoCalendar) as error:
+        # Before its law there was no period, and nobody knows the holidays of a distant year.
+        log.info("no_verification_period", account=str(account.id), error=str(error))
 
 
 async def settle(session: AsyncSession, account: Account, *, at: datetime, by: str) -> None:

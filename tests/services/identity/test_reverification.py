@@ -113,6 +113,18 @@ class TestLapse:
         assert await at(identity, date(2027, 8, 1)) == 0
         assert await identity.published(OperatorLapsed) == []
 
+    async def test_is_not_waited_for_where_no_law_or_calendar_reaches(self, identity: Service) -> None:
+        await told(
+            identity,
+            operator_registered(operator_ref="old", time="2019-06-01T00:00:00Z", licence={"number": "L-1"}),
+            operator_registered(operator_ref="distant", time="2099-11-01T00:00:00Z", licence={"number": "L-1"}),
+        )
+
+        rows = await identity.rows("SELECT operator_ref, verdict FROM accounts")
+        assert {row["operator_ref"]: row["verdict"] for row in rows} == {"old": "verified", "distant": "verified"}
+        assert await identity.rows("SELECT 1 FROM clocks") == []
+        assert await identity.rows("SELECT 1 FROM quarantine") == []
+
 
 class TestRegister:
     async def test_confirms_and_the_period_begins_anew(self, identity: Service, tmp_path: Path) -> None:
