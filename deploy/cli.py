@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.commands import callers, detect, quarantine, reconcile, replay, risk, rules, running
+from deploy.commands import callers, detect, identity, quarantine, reconcile, replay, risk, rules, running
 
 app = typer.Typer(
     name="crosswatch",
@@ -21,4 +21,5 @@ app.command()(detect.detect)
 app.add_typer(callers.keys, name="keys")
 app.add_typer(rules.rules, name="rules")
 app.add_typer(risk.risk, name="risk")
+app.add_typer(identity.identity, name="identity")
 app.add_typer(quarantine.quarantine, name="quarantine")

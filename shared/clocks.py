@@ -133,6 +133,15 @@ def meet(clock: Clock, calendar: Calendar, *, at: datetime, by: str, evidence: s
     return _with(clock, Act(kind="met", at=at, by=by, evidence=evidence))
 
 
+def close(clock: Clock, *, at: datetime, evidence: str) -> Clock:
+    """Stop a clock that nobody waits for any more, run out or not: what it was for has come, or its subject is gone.
+
+    Raises ClockIsOver, OutOfOrder.
+    """
+    _check_order(clock, at)
+    return _with(clock, Act(kind="met", at=at, by="clock", evidence=evidence))
+
+
 def expire(clock: Clock, calendar: Calendar) -> Clock:
     """End a clock that has run out, at the instant it did. Raises ClockIsOver, WrongAct."""
     ends = due(clock, calendar)

@@ -130,7 +130,10 @@ def rule_values_router(table: type[RecordedRuleRow], *, tag: str) -> APIRouter:
         }
 
     @router.post(
-        "/v1/rule-values", status_code=201, response_model=RuleValueOut, responses=problems(400, 401, 403, 404, 422)
+        "/v1/rule-values",
+        status_code=201,
+        response_model=RuleValueOut,
+        responses=problems(400, 401, 403, 404, 409, 422),
     )
     async def add_rule_value(session: SessionDep, caller: CallerDep, body: RuleValueIn) -> object:
         """Add a value from a day on; nothing is overwritten, and a day that is over is changed only when said."""

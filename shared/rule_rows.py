@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.errors import Invalid
-from shared.rule_values import EVERYWHERE, Applied, NoSuchRule, RuleBook, Value
+from shared.rule_values import EVERYWHERE, Applied, Incomparable, NoSuchRule, RuleBook, Value
 
 FRESH_SECONDS = 2.0
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtext('rule_values ' || :name))")
@@ -112,12 +112,15 @@ class RuleValues:
 async def state_value(
     session: AsyncSession, table: type[RecordedRuleRow], stated: Statement, *, by: str, at: datetime
 ) -> RecordedRuleRow:
-    """Add a value of a known rule; what stood before stays. Raises NoSuchRule, WrongDay."""
+    """Add a value of a known rule; what stood before stays. Raises NoSuchRule, WrongDay, Incomparable."""
     await session.execute(_ALONE, {"name": stated.name})
     rows = list((await session.execute(select(table).where(table.name == stated.name))).scalars())
     if not rows:
         raise NoSuchRule(f"there is no rule {stated.name!r}")
     _check_days(stated, at.date())
+    if rows[0].stricter is None and stated.jurisdiction not in {row.jurisdiction for row in rows}:
+        # Found out when both apply, it would stop whoever asks for a value of that day.
+        raise Incomparable(f"rule {stated.name!r} does not say whether higher or lower is stricter")
     place = (stated.jurisdiction, stated.valid_from)
     same = [row for row in rows if (row.jurisdiction, row.valid_from) == place]
     newest = max(same, key=lambda row: row.revision, default=None)

@@ -12,6 +12,8 @@ class Category:
     price: tuple[int, int]
     weight_g: tuple[int, int]
     goods: tuple[tuple[str, str], ...]
+    # What the law of China asks of who trades in it, beside the licence.
+    qualification: str = ""
 
 
 CATEGORIES = (
@@ -35,6 +37,7 @@ CATEGORIES = (
         (800, 9_000),
         (50, 400),
         (("face cream", "面霜"), ("lip gloss", "唇彩"), ("sun lotion", "防晒乳")),
+        "cosmetics_record",
     ),
     Category(
         "infant formula",
@@ -42,6 +45,7 @@ CATEGORIES = (
         (1_800, 5_200),
         (700, 1_900),
         (("infant formula stage 1", "婴儿配方奶粉1段"), ("infant formula stage 2", "婴儿配方奶粉2段")),
+        "food_trade",
     ),
     Category(
         "dietary supplements",
@@ -49,6 +53,7 @@ CATEGORIES = (
         (900, 7_500),
         (100, 800),
         (("vitamin tablets", "维生素片"), ("fish oil capsules", "鱼油胶囊"), ("protein powder", "蛋白粉")),
+        "food_trade",
     ),
     Category(
         "women's clothing",

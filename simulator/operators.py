@@ -7,7 +7,7 @@ from random import Random
 
 import msgspec
 
-from shared.events.platform import Contacts, Licence, OperatorChanged, OperatorRegistered, Registration
+from shared.events.platform import Contacts, Licence, OperatorChanged, OperatorRegistered, Qualification, Registration
 from simulator.categories import CATEGORIES
 from simulator.entities import Entity, company_name, entity, person_name
 from simulator.platforms import Platform
@@ -133,6 +133,7 @@ def _file(ref: str, owner: Entity, categories: Sequence[int], platform: Platform
         jurisdiction=owner.country,
         registration=owner.registration,
         licence=msgspec.structs.replace(owner.licence, scope=scope),
+        qualifications=_qualifications(owner, categories),
         representative=owner.representative,
         contacts=owner.contacts,
         bank_accounts=[owner.bank_account],
@@ -140,6 +141,15 @@ def _file(ref: str, owner: Entity, categories: Sequence[int], platform: Platform
         customs_registration=owner.customs_registration,
         shop_urls=[f"https://{platform.id}.example/shops/{ref}"],
     )
+
+
+def _qualifications(owner: Entity, categories: Sequence[int]) -> list[Qualification]:
+    """Return what an honest firm of China holds beside its licence, for as long as that is in force."""
+    kinds = sorted({CATEGORIES[place].qualification for place in categories} - {""}) if owner.country == "CN" else []
+    return [
+        Qualification(kind=kind, number=f"{owner.licence.number}-{kind[:2]}", expires_on=owner.licence.expires_on)
+        for kind in kinds
+    ]
 
 
 def _small_early_shop(account: Account, timeline: Timeline) -> Account:

@@ -16,6 +16,7 @@ from polars.exceptions import PolarsError
 
 from deploy.commands import screen
 from deploy.commands.refusals import or_end
+from deploy.commands.rows import names_of
 from services.risk import accounts, categories, declarations, orders, raters, reviews, spending
 from services.risk.boosting import Ranked
 from services.risk.tables import Problem
@@ -68,7 +69,7 @@ def detect(
     feedback_delay: Annotated[str, typer.Option(help="after which an outcome is known, as 7d")] = "7d",
 ) -> None:
     """Score what a file holds: a declaration by what was known before it, others by all there is."""
-    task = Task(source, train, _names(columns), label, _days(feedback_delay))
+    task = Task(source, train, names_of(columns), label, _days(feedback_delay))
     with screen.console.status(f"scoring {source.name}"):
         found = or_end(lambda: _BY_KIND[kind](task))
     written = or_end(partial(_write, out, found.ranked))
@@ -198,14 +199,6 @@ def _outcomes(raw: pl.DataFrame, label: str, *, required: bool) -> list[bool | N
         if text not in _TRUTHS:
             raise Invalid(f"--label {label}: {text[:40]!r} in row {row + 1} is not 0 or 1")
     return [_TRUTHS[text] for text in stated]
-
-
-def _names(columns: str) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in columns.split(",") if pair]
-    for ours, equals, theirs in pairs:
-        if not (ours.strip() and equals and theirs.strip()):
-            raise typer.BadParameter(f"{ours + equals!r} is not ours=theirs", param_hint="--columns")
-    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
 
 
 def _days(delay: str) -> timedelta:

@@ -9,8 +9,8 @@ from rensa import RMinHash
 from services.identity import contacts
 from services.identity.addresses import Address, address
 from services.identity.blind import BlindIndex
+from services.identity.conditions import File
 from services.identity.names import company_name, company_shingles, person_name
-from services.identity.verification import File
 
 _BAND_HASHES = 2
 _BANDS = 6

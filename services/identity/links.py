@@ -19,7 +19,6 @@ from services.identity.blind import BlindIndex
 from services.identity.link_store import Connection
 from services.identity.linking import Link
 from services.identity.network import Change, Holder, LinkChanged, Network, Pair, Return
-from services.identity.registrations import legal_entity
 from services.identity.rule_values import PolicyOn, RuleValues
 from shared.database import driver, kept
 from shared.events.base import Event
@@ -60,13 +59,18 @@ async def take_turn(session: AsyncSession) -> None:
     await (await driver(session)).execute(_ALONE)
 
 
-async def record(session: AsyncSession, blind: BlindIndex, received: Sequence[Received]) -> list[list[Event]]:
-    """Take in files and ends of accounts, in order; return for each what is to be published of links and returns."""
+async def record(
+    session: AsyncSession, blind: BlindIndex, received: Sequence[Received], owners: Sequence[UUID]
+) -> list[list[Event]]:
+    """Take in files and ends of accounts, in order; return for each what is to be published of links and returns.
+
+    `owners` are the legal entities of the accounts after each event.
+    """
     connection = await driver(session)
     values = kept(session, RuleValues)
     await values.refresh(session)
     policy_on = cache(values.link_policy)
-    said = [_said(blind, one) for one in received]
+    said = [_said(blind, one, owner) for one, owner in zip(received, owners, strict=True)]
     network = await _around(connection, policy_on, received, said)
     links_before, returns_before = dict(network.links), dict(network.returns)
     written = _Written()
@@ -89,10 +93,10 @@ async def record(session: AsyncSession, blind: BlindIndex, received: Sequence[Re
     return events
 
 
-def _said(blind: BlindIndex, one: Received) -> _Said | None:
+def _said(blind: BlindIndex, one: Received, owner: UUID) -> _Said | None:
     if isinstance(one.event, OperatorDeregistered):
         return None
-    return _Said(legal_entity(blind, one.platform_id, one.event).id, attributes(blind, one.event))
+    return _Said(owner, attributes(blind, one.event))
 
 
 def _after(one: Received, said: _Said | None, before: Holder | None) -> Holder | None:

@@ -38,7 +38,7 @@ class Account(Base):
     """A merchant's account on a platform, with the newest version of its file and what checking it found."""
 
     __tablename__ = "accounts"
-    __table_args__ = (Index("ix_accounts_operator_id", "operator_id"),)
+    __table_args__ = (Index("ix_accounts_operator_id", "operator_id"), Index("ix_accounts_updated_at", "updated_at"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     platform_id: Mapped[str] = mapped_column(Text)

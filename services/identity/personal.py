@@ -5,12 +5,9 @@ from collections.abc import Mapping
 import msgspec
 
 from services.identity.blind import BlindIndex
-from shared.events.platform import Contacts, OperatorChanged, OperatorRegistered
+from services.identity.conditions import NATURAL_PERSON, File, entity_kind
+from shared.events.platform import Contacts
 
-File = OperatorRegistered | OperatorChanged
-
-# Of whom the name and the number are personal too (Personal Information Protection Law of China, art. 4).
-NATURAL_PERSONS = frozenset({"natural_person", "individual"})
 # What stands where a field that has to be there was taken out.
 HIDDEN = "***"
 
@@ -25,8 +22,8 @@ _list = msgspec.json.Decoder(list[str]).decode
 
 
 def is_natural_person(file: File) -> bool:
-    """Tell whether a file is of a person, and not of a firm."""
-    return file.entity_type.lower() in NATURAL_PERSONS
+    """Tell whether a file is of a person: name and number are personal too (PIPL of China, art. 4)."""
+    return entity_kind(file.entity_type) == NATURAL_PERSON
 
 
 def blind_number(blind: BlindIndex, scheme: str, number: str) -> str:

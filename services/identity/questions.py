@@ -8,10 +8,12 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import shops
+from services.identity import registry, remedies, reverification, shops
 from services.identity.link_tables import OperatorLink, ReturnedAccount
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
 from services.identity.personal import HIDDEN
+from services.identity.rule_values import RuleValues
+from shared.database import kept
 from shared.errors import NotFound
 from shared.ingest_store import counts
 
@@ -41,17 +43,31 @@ async def operator(session: AsyncSession, operator_id: UUID, as_of: datetime) ->
     files = list((await session.execute(versions)).scalars())
     if found is None or not files:
         raise OperatorNotFound(f"no operator {operator_id} at that time")
+    registered, values = None, kept(session, RuleValues)
+    await values.refresh(session)
+    if found.scheme is not None and found.number is not None:
+        registered = await registry.entry(session, found.jurisdiction, found.scheme, found.number, as_of.date())
+    due = await reverification.due_on(session, [file.account_id for file in files])
+    newest = max(files, key=lambda file: (file.stated_at, file.account_id))
     return {
         "id": found.id,
         "jurisdiction": found.jurisdiction,
         "scheme": found.scheme,
         "number": found.number,
-        "accounts": [_account(file) for file in files],
+        # What the register says goes before what platforms do.
+        "name": registered.name if registered is not None else newest.content.get("legal_name"),
+        "registered": registered,
+        "accounts": [
+            _account(file, values, found.jurisdiction) | {"verification_due_on": due.get(file.account_id)}
+            for file in files
+        ],
     }
 
 
-def _account(file: RegistrationFile) -> dict[str, Any]:
+def _account(file: RegistrationFile, values: RuleValues, jurisdiction: str) -> dict[str, Any]:
+    refusals = remedies.explained(file.reasons, values, on=file.stated_at.date(), jurisdiction=jurisdiction)
     return {
+        "refusals": [one._asdict() for one in refusals],
         "account_id": file.account_id,
         "platform_id": file.platform_id,
         "operator_ref": file.content.get("operator_ref", ""),

@@ -4,16 +4,19 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import badges, verification
+from services.identity import badges, registry, reverification
 from services.identity.blind import BlindIndex
+from services.identity.conditions import File
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
-from services.identity.personal import blind_number, is_natural_person
+from services.identity.name_likeness import compare
+from services.identity.numbers import check_number
+from services.identity.personal import HIDDEN, blind_number, is_natural_person
 from services.identity.rule_values import RuleValues
-from services.identity.verification import File, Finding
+from services.identity.verification import Beside, Finding, Register, verify
 from shared.database import kept
 from shared.events.base import Event
 from shared.events.identity import (
@@ -43,26 +46,28 @@ class Entity(NamedTuple):
     number: str | None
 
 
-async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed: File) -> list[Event]:
-    """Add a version to an account's file, check it and link it; return what is to be published.
+class Recorded(NamedTuple):
+    """Which legal entity an account belongs to after an event, and what is to be published."""
 
-    What is kept is the file as it is `sealed`.
-    """
+    operator_id: UUID
+    events: list[Event]
+
+
+async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed: File) -> Recorded:
+    """Add a version to an account's file, check it and link it. What is kept is the file as it is `sealed`."""
     platform_id = one.platform_id
     account = await session.get(Account, account_id(platform_id, one.event.operator_ref))
-    values = kept(session, RuleValues)
-    await values.refresh(session)
-    required = values.asks("licence.required", on=one.time.date(), jurisdiction=one.event.jurisdiction.upper())
-    finding = verification.verify(one.event, on=one.time.date(), licence_required=required)
-    operator = await _ensure_operator(session, blind, platform_id, one.event)
-    version = account.version + 1 if account is not None else 1
+    register = await registry.register_of(session, one.event, one.time.date())
+    entity = legal_entity(blind, platform_id, one.event, is_registered=register.has_number)
+    twice = not await _is_new(session, entity, one.event) and await _is_claimed_by_another(session, entity.id, one)
+    finding = await _judge(session, one, register, is_claimed_twice=twice)
     previous = account.operator_id if account is not None else None
     stored = Account(
         id=account_id(platform_id, one.event.operator_ref),
         platform_id=platform_id,
         operator_ref=one.event.operator_ref,
-        operator_id=operator,
-        version=version,
+        operator_id=entity.id,
+        version=account.version + 1 if account is not None else 1,
         state="active",
         verdict=finding.verdict,
         reasons=finding.reasons,
@@ -72,15 +77,18 @@ async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed
     events = await _end_badges(session, account, stored, content) if account is not None else []
     await session.merge(stored)
     session.add(_file(stored, one, content))
-    if previous != operator:
+    if previous != entity.id:
         await _link(session, stored, one, previous)
         events.append(_linked(stored, one, previous))
     events.append(_found(stored, one, finding))
-    return events
+    if previous is not None:
+        await reverification.settle(session, stored, at=one.time, by=one.id)
+    await reverification.begin(session, stored, one.event.jurisdiction.upper(), at=one.time)
+    return Recorded(entity.id, events)
 
 
-async def end(session: AsyncSession, one: Received) -> list[Event]:
-    """Mark an account as ended and keep the file; return what is to be published. Raises UnknownAccount."""
+async def end(session: AsyncSession, one: Received) -> Recorded:
+    """Mark an account as ended and keep the file. Raises UnknownAccount."""
     event: Deregistration = one.event
     platform_id = one.platform_id
     account = await session.get(Account, account_id(platform_id, event.operator_ref))
@@ -92,6 +100,7 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
     revoked = await badges.revoke_of(session, account, f"account {account.state}", at=one.time)
     before = await session.get(RegistrationFile, (account.id, account.version - 1))
     session.add(_file(account, one, before.content if before is not None else {}))
+    await reverification.settle(session, account, at=one.time, by=one.id)
     ended = OperatorDeregistered(
         occurred_at=one.time,
         account_id=account.id,
@@ -101,7 +110,7 @@ async def end(session: AsyncSession, one: Received) -> list[Event]:
         version=account.version,
         reason=event.reason,
     )
-    return [*revoked, ended]
+    return Recorded(account.operator_id, [*revoked, ended])
 
 
 async def _end_badges(session: AsyncSession, before: Account, after: Account, content: dict[str, Any]) -> list[Event]:
@@ -115,12 +124,39 @@ async def _end_badges(session: AsyncSession, before: Account, after: Account, co
     return []
 
 
-def legal_entity(blind: BlindIndex, platform_id: str, file: File) -> Entity:
-    """Return the legal entity a file names; an account without a checkable number is an entity of its own."""
+async def _judge(session: AsyncSession, one: Received, register: Register, *, is_claimed_twice: bool) -> Finding:
+    """Return what a file is worth by the values of its own day, so that an old one is judged as then."""
+    values, on = kept(session, RuleValues), one.time.date()
+    await values.refresh(session)
+    beside = Beside(register, await registry.customs_of(session, one.event, on), is_claimed_twice)
+    return verify(one.event, on=on, values=values.on(on, one.event.jurisdiction.upper()), beside=beside)
+
+
+async def _is_claimed_by_another(session: AsyncSession, operator: UUID, one: Received) -> bool:
+    """Tell whether another account states the same number with a name that is not even near.
+
+    Names of natural persons are sealed, and not compared.
+    """
+    own, name = account_id(one.platform_id, one.event.operator_ref), RegistrationFile.content["legal_name"].astext
+    claims = (
+        select(name)
+        .join(Account, (Account.id == RegistrationFile.account_id) & (Account.version == RegistrationFile.version))
+        .where(Account.operator_id == operator, Account.id != own, Account.state == "active", name != HIDDEN)
+    )
+    near = await registry.near_from(session, one.event.jurisdiction.upper(), one.time.date())
+    names = (await session.execute(claims)).scalars()
+    return any(compare(stated or "", one.event.legal_name, near_from=near).likeness == "other" for stated in names)
+
+
+def legal_entity(blind: BlindIndex, platform_id: str, file: File, *, is_registered: bool) -> Entity:
+    """Return the legal entity a file names; an account without a checkable number is an entity of its own.
+
+    A number that its register has is one, whatever its check digit says.
+    """
     registration = file.registration
     if registration is not None:
-        check = verification.check_number(file.jurisdiction, registration.scheme, registration.number)
-        if check.code is None:
+        check = check_number(file.jurisdiction, registration.scheme, registration.number)
+        if check.code is None or is_registered:
             jurisdiction, scheme, number = file.jurisdiction.upper(), registration.scheme.lower(), check.compact
             if is_natural_person(file):
                 # Personal: its blind form stands for it, and it is not kept.
@@ -129,16 +165,14 @@ def legal_entity(blind: BlindIndex, platform_id: str, file: File) -> Entity:
     return Entity(account_id(platform_id, file.operator_ref), None, None)
 
 
-async def _ensure_operator(session: AsyncSession, blind: BlindIndex, platform_id: str, file: File) -> UUID:
-    entity = legal_entity(blind, platform_id, file)
-    statement = insert(Operator).values(
-        id=entity.id,
-        jurisdiction=file.jurisdiction.upper(),
-        scheme=entity.scheme,
-        number=entity.number,
+async def _is_new(session: AsyncSession, entity: Entity, file: File) -> bool:
+    """Keep the legal entity, and tell whether nobody named it before."""
+    jurisdiction = file.jurisdiction.upper()
+    stated = insert(Operator).values(
+        id=entity.id, jurisdiction=jurisdiction, scheme=entity.scheme, number=entity.number
     )
-    await session.execute(statement.on_conflict_do_nothing())
-    return entity.id
+    added = await session.execute(stated.on_conflict_do_nothing().returning(Operator.id))
+    return added.scalar_one_or_none() is not None
 
 
 async def _link(session: AsyncSession, account: Account, one: Received, previous: UUID | None) -> None:

@@ -7,9 +7,12 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from services.identity import link_questions, questions
-from services.identity.schemas import LinkPage, OperatorOut, OperatorPage, SummaryOut
+from services.identity.gate import Applicant, conditions_for
+from services.identity.rule_values import RuleValues
+from services.identity.schemas import ConditionList, ConditionQuestion, LinkPage, OperatorOut, OperatorPage, SummaryOut
 from shared.auth import CallerDep, Role, require
 from shared.clock import EARLIEST, LATEST, utc_now
+from shared.database import kept
 from shared.errors import Invalid
 from shared.paging import MAX_PAGE
 from shared.web import SessionDep, problems
@@ -79,6 +82,19 @@ async def lookup(
         raise BadQuestion("a number has no U+0000", pointer="/query/number")
     found = await questions.lookup(session, account=account, number=number, url=url)
     return await questions.operator(session, found, utc_now())
+
+
+@router.get("/v1/conditions", response_model=ConditionList, responses=problems(401, 403, 422))
+async def list_conditions(
+    session: SessionDep, caller: CallerDep, asked: Annotated[ConditionQuestion, Query()]
+) -> object:
+    """List what is asked of an operator before it is let in, with articles and remedies, on a day (today)."""
+    require(caller, *_READERS, Role.OPERATOR)
+    values = kept(session, RuleValues)
+    await values.refresh(session)
+    day = asked.on or utc_now().date()
+    applicant = Applicant(asked.jurisdiction, asked.entity_type, asked.mode, asked.category)
+    return {"on": day, "items": [one._asdict() for one in conditions_for(applicant, values, on=day)]}
 
 
 @router.get("/v1/summary", response_model=SummaryOut, responses=problems(401, 403))

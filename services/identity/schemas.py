@@ -1,12 +1,20 @@
 """Bodies of identity's answers."""
 
-from datetime import datetime
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 Verdict = Literal["verified", "rejected", "unverified"]
+
+
+class RefusalOut(BaseModel):
+    """A reason with the article it rests on, as it was on the day of the file, and what would mend it."""
+
+    code: str
+    article: str
+    remedy: str
 
 
 class AccountOut(BaseModel):
@@ -22,18 +30,34 @@ class AccountOut(BaseModel):
     state: str
     verdict: Verdict
     reasons: list[str]
+    refusals: list[RefusalOut]
     content: dict[str, Any]
     sealed: list[str]
     stated_at: datetime
+    # By which its register is asked again, or its platform is to confirm it; as things stand now.
+    verification_due_on: date | None
+
+
+class RegisteredOut(BaseModel):
+    """What the public register said of the number on that day."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    status: str
+    registered_on: date | None
+    valid_from: date
 
 
 class OperatorOut(BaseModel):
-    """A legal entity and its accounts."""
+    """A legal entity and its accounts; the name is the registered one where a register is loaded."""
 
     id: UUID
     jurisdiction: str
     scheme: str | None
     number: str | None
+    name: str | None
+    registered: RegisteredOut | None
     accounts: list[AccountOut]
 
 
@@ -97,3 +121,29 @@ class LinkPage(BaseModel):
 
     items: list[LinkOut]
     next: UUID | None
+
+
+class ConditionQuestion(BaseModel):
+    """Who would be let in, and what it would sell."""
+
+    jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code")]
+    entity_type: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00]+$")] = "company"
+    mode: Literal["B2B", "B2C", "C2C"] = "B2C"
+    category: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=50)] = []
+    on: Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2200, 1, 1))] | None = None
+
+
+class ConditionOut(BaseModel):
+    """Something that is asked, and the reason and remedy of a file that lacks it."""
+
+    rule: str
+    article: str
+    code: str
+    remedy: str
+
+
+class ConditionList(BaseModel):
+    """Everything that is asked on a day."""
+
+    on: date
+    items: list[ConditionOut]

@@ -12,8 +12,8 @@ import msgspec
 
 from services.identity import personal, sealing
 from services.identity.blind import BlindIndex, read_key
+from services.identity.conditions import File
 from services.identity.key_store import Held, KeyStore, master_keys
-from services.identity.personal import File
 from services.identity.settings import Settings
 from shared.database import make_engine
 from shared.events.platform import OperatorChanged, OperatorRegistered

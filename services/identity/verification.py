@@ -1,26 +1,38 @@
-"""What a registration file says that can be checked without asking anybody: numbers, licence, dates. Pure."""
+"""What a registration file is worth: its numbers, licence, dates, and all it must have to be let in. Pure."""
 
 from datetime import date
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
-from stdnum import get_cc_module
-from stdnum.exceptions import InvalidChecksum, InvalidComponent, InvalidFormat, InvalidLength, ValidationError
-
+from services.identity import conditions
+from services.identity.conditions import File, Values
+from services.identity.name_likeness import Likeness
+from services.identity.numbers import check_number
 from shared.events.identity import Verdict
-from shared.events.platform import Licence, OperatorChanged, OperatorRegistered, Registration
-
-File = OperatorRegistered | OperatorChanged
+from shared.events.platform import Licence, Registration
 
 # Codes that say that something is missing to check with; every other code says that a check failed.
-_GAPS = frozenset({"number_missing", "scheme_unknown", "jurisdiction_unknown", "licence_unstated"})
+_GAPS = frozenset(
+    {
+        *("number_missing", "scheme_unknown", "jurisdiction_unknown", "licence_unstated", "registry_name_near"),
+        *("address_missing", "contact_missing", "phone_missing", "email_missing", "identity_mark_missing"),
+        *("representative_missing", "customs_registration_missing", "registration_claimed_twice"),
+    }
+)
 
-_FAULTS: dict[type[ValidationError], str] = {
-    InvalidLength: "number_wrong_length",
-    InvalidFormat: "number_wrong_characters",
-    InvalidChecksum: "number_wrong_check_digit",
-    InvalidComponent: "number_impossible_part",
-}
+
+class Register(NamedTuple):
+    """What a public register says of a file: how its number stands there, and how like the names are."""
+
+    standing: Literal["registered", "ended", "absent", "unknown"] = "unknown"
+    likeness: Likeness | None = None
+
+    @property
+    def has_number(self) -> bool:
+        """Tell whether the register has the number: then it is one, whatever its check digit says."""
+        return self.standing in ("registered", "ended")
+
+
+NO_REGISTER = Register()
 
 
 class Finding(NamedTuple):
@@ -30,51 +42,49 @@ class Finding(NamedTuple):
     reasons: list[str]
 
 
-class NumberCheck(NamedTuple):
-    """What checking one number found; `compact` is its normal form."""
+class Beside(NamedTuple):
+    """What is known beside a file: its registers, and names that others state with the same number."""
 
-    code: str | None
-    compact: str
+    register: Register = NO_REGISTER
+    customs: Register = NO_REGISTER
+    is_claimed_twice: bool = False
 
 
-def verify(file: File, *, on: date, licence_required: bool) -> Finding:
-    """Return what a registration file is worth on a date.
+ALONE = Beside()
 
-    Rejected when a check failed, unverified when something needed for a check is missing, verified otherwise.
+
+def verify(file: File, *, on: date, values: Values, beside: Beside = ALONE) -> Finding:
+    """Return what a registration file is worth on a date, by the values that hold on it.
+
+    Rejected when a check failed, unverified when something needed for a check is missing, verified otherwise. What the
+    register says goes before what the file does.
     """
-    reasons = [code for code in (_number(file), _licence(file, on, required=licence_required)) if code]
+    found = (
+        *_number(file, beside),
+        _licence(file, on, required=conditions.asks(values, "licence.required", file)),
+        *conditions.missing(file, values),
+        *conditions.malformed(file),
+        *conditions.unqualified(file, values, on),
+        "customs_not_in_registry" if beside.customs.standing in ("absent", "ended") else None,
+    )
+    reasons = sorted({code for code in found if code is not None})
     if any(reason not in _GAPS for reason in reasons):
-        return Finding("rejected", sorted(reasons))
-    return Finding("unverified" if reasons else "verified", sorted(reasons))
+        return Finding("rejected", reasons)
+    return Finding("unverified" if reasons else "verified", reasons)
 
 
-def check_number(jurisdiction: str, scheme: str, number: str) -> NumberCheck:
-    """Check a number of a public register with python-stdnum; USCC after GB 32100-2015."""
-    module: Any = _module(jurisdiction, scheme)  # python-stdnum ships no types
-    if module is None:
-        return NumberCheck("scheme_unknown", number.strip())
-    try:
-        return NumberCheck(None, module.validate(number))
-    except ValidationError as error:
-        return NumberCheck(_FAULTS.get(type(error), "number_invalid"), number.strip())
-    except (ValueError, IndexError, KeyError):
-        # A few of the library's modules fall over text that is no number at all.
-        return NumberCheck("number_wrong_characters", number.strip())
-
-
-@lru_cache(maxsize=4_096)
-def _module(jurisdiction: str, scheme: str) -> object | None:
-    if not (jurisdiction.isascii() and jurisdiction.isalpha() and scheme.isascii() and scheme.isidentifier()):
-        return None
-    found = get_cc_module(jurisdiction.lower(), scheme.lower())
-    return found if hasattr(found, "validate") else None
-
-
-def _number(file: File) -> str | None:
+def _number(file: File, beside: Beside) -> list[str | None]:
     registration: Registration | None = file.registration
     if registration is None:
-        return "number_missing"
-    return check_number(file.jurisdiction, registration.scheme, registration.number).code
+        return ["number_missing"]
+    register = beside.register
+    if not register.has_number:
+        code = check_number(file.jurisdiction, registration.scheme, registration.number).code
+        absent = "not_in_registry" if register.standing == "absent" and code is None else None
+        return [code, absent, "registration_claimed_twice" if beside.is_claimed_twice else None]
+    # The register says whose it is, so that others claim it too is no doubt any more.
+    differs = {"near": "registry_name_near", "other": "registry_name_differs"}
+    return ["registry_entry_ended" if register.standing == "ended" else None, differs.get(register.likeness or "")]
 
 
 def _licence(file: File, on: date, *, required: bool) -> str | None:

@@ -1,18 +1,21 @@
 """Kafka composition root of identity."""
 
+from services.identity import reverification
 from services.identity.handlers import handlers
 from services.identity.intake import INGEST
 from services.identity.settings import Settings
 from services.identity.vault import open_vault
+from shared.clock_store import Clockwork
 from shared.consumer import Consumer
 from shared.database import make_engine, make_sessions
 from shared.events.catalogue import EVENT_TYPES
 from shared.platform_topics import PlatformTopics
+from shared.process import Task
 from shared.topics import SUBSCRIPTIONS
 
 
-def consumers(settings: Settings) -> list[Consumer]:
-    """Return the consumers of this service: what was accepted here, and platforms' own topics."""
+def consumers(settings: Settings) -> list[Task]:
+    """Return what the worker runs: consumers of what was accepted and of platforms' topics, and clocks."""
     vault = open_vault(settings)
     sessions = make_sessions(make_engine(settings.database_url, pool_size=2))
     accepted = Consumer(
@@ -27,4 +30,5 @@ def consumers(settings: Settings) -> list[Consumer]:
     platforms = PlatformTopics(
         settings.service, INGEST.sealed_by(vault.seal), settings.kafka_bootstrap, sessions, member=settings.member
     )
-    return [accepted, platforms]
+    verification = Clockwork(settings.service, sessions, reverification.FIRING, reverification.now)
+    return [accepted, platforms, verification]

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.listings import items, transactions
 from services.listings.recent import Recent
-from services.listings.rule_values import Limits
+from services.listings.rule_values import RuleValues
 from shared.clock import utc_now
 from shared.consumer import Handlers
 from shared.database import kept
@@ -28,7 +28,9 @@ from shared.received import Received
 
 async def on_documents(session: AsyncSession, received: Sequence[Received]) -> None:
     """Merge documents and reviews into their transactions."""
-    limits = await kept(session, Limits).tolerances(session, on=utc_now().date())
+    values = kept(session, RuleValues)
+    await values.refresh(session)
+    limits = values.tolerances(utc_now().date())
     await transactions.record(session, received, limits, kept(session, Recent))
 
 

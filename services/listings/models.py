@@ -1,14 +1,15 @@
 """Tables listings owns."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Date, DateTime, Index, LargeBinary, SmallInteger, Text, func
+from sqlalchemy import BigInteger, DateTime, Index, LargeBinary, SmallInteger, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.database import new_metadata
+from shared.rule_rows import RuleRow
 
 metadata = new_metadata()
 
@@ -102,15 +103,7 @@ class ReviewRemoval(Base):
     removed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
-class RuleValue(Base):
+class RuleValue(Base, RuleRow):
     """A number that is law or policy, with its source and the dates it holds between."""
 
     __tablename__ = "rule_values"
-
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
-    jurisdiction: Mapped[str] = mapped_column(Text, primary_key=True)
-    valid_from: Mapped[date] = mapped_column(Date, primary_key=True)
-    valid_to: Mapped[date | None] = mapped_column(Date)
-    value: Mapped[float]
-    unit: Mapped[str] = mapped_column(Text)
-    source: Mapped[str] = mapped_column(Text)

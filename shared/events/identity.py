@@ -50,6 +50,16 @@ class OperatorUnverified(_OperatorEvent, frozen=True, kw_only=True, omit_default
     reasons: list[str]
 
 
+class OperatorLapsed(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A verification has run out, or its register has the operator no more; `reasons` say which."""
+
+    type: ClassVar[str] = "identity.operator.lapsed.v1"
+    jurisdiction: str
+    entity_type: str
+    reasons: list[str]
+    verified_at: datetime
+
+
 class OperatorLinked(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An account belongs to a legal entity from `linked_from` on; an earlier link ends there."""
 
@@ -163,6 +173,7 @@ EVENTS: tuple[type[Event], ...] = (
     OperatorVerified,
     OperatorRejected,
     OperatorUnverified,
+    OperatorLapsed,
     OperatorLinked,
     OperatorDeregistered,
     OperatorReturned,

@@ -98,6 +98,8 @@ class TestAddRuleValue:
         assert await refusal(jurisdiction="Brazil") == (422, "string_pattern_mismatch")
         assert await refusal(unit="months") == (422, "extra_forbidden")
         assert await refusal(Role.INSPECTOR) == (403, "forbidden")
+        await identity.rows("UPDATE rule_values SET stricter = NULL WHERE name = $1", NAME)
+        assert await refusal() == (409, "rule_values_incomparable")
 
     async def test_holds_for_files_from_its_day_on(self, identity: Service) -> None:
         """The seed's first day is the law's: before it nobody had to have a licence."""

@@ -14,6 +14,9 @@ def registration_file(**data: object) -> Json:
         "jurisdiction": "CN",
         "registration": {"scheme": "uscc", "number": USCC},
         "licence": {"number": "L-1", "issued_on": "2020-01-01", "expires_on": "2030-01-01"},
+        "representative": "Li Lei",
+        "contacts": {"address": "1 Harbour Road", "phone": "+86 10 5555 0100", "email": "shop@lamp.example"},
+        "customs_registration": "1100000001",
         **data,
     }
 

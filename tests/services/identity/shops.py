@@ -20,7 +20,8 @@ _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 def shop(ref: str, *, platform_id: str = "north", time: str = JANUARY, **says: object) -> Json:
     """Return an account of an operator of its own, with a name of its own, that says nothing else."""
     own_name = account_id(platform_id, ref).hex.translate(_LETTERS)
-    stated: Any = {"registration": None, "licence": None, "legal_name": f"{own_name} Ltd", **says}
+    nothing = dict.fromkeys(("registration", "licence", "representative", "contacts", "customs_registration"))
+    stated: Any = {**nothing, "legal_name": f"{own_name} Ltd", **says}
     return operator_registered(platform_id=platform_id, time=time, operator_ref=ref, **stated)
 
 

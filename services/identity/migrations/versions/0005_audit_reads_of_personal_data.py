@@ -9,7 +9,7 @@ from services.identity import models
 from services.identity.personal_tables import PersonalRead, Purpose
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
