@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.identity import registry_routes
+from services.identity import purge_routes, registry_routes
 from services.identity.badge_routes import router as badge_router
 from services.identity.intake import INGEST
 from services.identity.models import RuleValue
@@ -24,6 +24,7 @@ def create_app(settings: Settings) -> FastAPI:
         router,
         personal_router(vault),
         badge_router,
+        purge_routes.router,
         registry_routes.router,
         rule_values_router(RuleValue, tag="identity"),
         title="Crosswatch identity",

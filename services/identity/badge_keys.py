@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.badge_tables import BadgeKey
-from services.identity.badge_tokens import new_signing_key
 from services.identity.sealing import MasterKeys, SubjectKey
+from services.identity.signed_texts import new_signing_key
 from shared.identifiers import derived_id
 
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtext('identity.badge_keys'))")

@@ -1,23 +1,17 @@
-"""The signed badge: a JWS (RFC 7515) by Ed25519 (RFC 8037) that says whose shops these are, and until when. Pure."""
+"""The signed badge: it says whose shops these are, and until when. Pure."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import OKPKey
 
-# RFC 9864 names the algorithm by its curve.
-ALGORITHM = "Ed25519"
+from services.identity import signed_texts
+from services.identity.signed_texts import Forged
+
 TYPE = "crosswatch-badge+jws"
-_MOST = 20_000
-
-
-class Forged(ValueError):
-    """What is shown is no badge of ours, or was changed."""
 
 
 class Entity(NamedTuple):
@@ -47,30 +41,18 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Badge).decode
 
 
-def new_signing_key() -> OKPKey:
-    """Return a key pair whose id is its thumbprint (RFC 7638)."""
-    return OKPKey.generate_key("Ed25519", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
-
-
 def signed(badge: Badge, key: OKPKey) -> str:
     """Return a badge as compact JWS."""
-    header = {"typ": TYPE, "alg": ALGORITHM, "kid": key.kid}
-    return jws.serialize_compact(header, _encode(badge), key, algorithms=[ALGORITHM])
+    return signed_texts.signed(_encode(badge), TYPE, key)
 
 
 def read(token: str, keys: Sequence[OKPKey]) -> Badge:
     """Return what a badge says once its signature holds by one of our keys, old ones too. Raises Forged."""
-    if len(token) > _MOST:
-        raise Forged("a badge is not as long as this")
+    payload = signed_texts.payload_of(token, TYPE, keys)
     try:
-        found = jws.deserialize_compact(token.encode("ascii"), KeySet(list(keys)), algorithms=[ALGORITHM])
-        header: dict[str, Any] = found.headers()
-        said = _decode(found.payload)
-    except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise Forged(f"its signature does not hold: {type(error).__name__}") from error
-    if header.get("typ") != TYPE:
-        raise Forged("it is signed, and no badge")
-    return said
+        return _decode(payload)
+    except msgspec.MsgspecError as error:
+        raise Forged("it is signed, and says what no badge says") from error
 
 
 def moment(at: datetime) -> datetime:

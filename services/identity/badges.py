@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity import badge_keys, badge_tokens
 from services.identity.badge_checks import Check, check, forged
 from services.identity.badge_tables import IssuedBadge
-from services.identity.badge_tokens import Badge, Entity, Forged
+from services.identity.badge_tokens import Badge, Entity
 from services.identity.models import Account, Operator, RegistrationFile
 from services.identity.personal import HIDDEN
 from services.identity.rule_values import RuleValues
 from services.identity.sealing import MasterKeys
 from services.identity.shop_pages import page_of
+from services.identity.signed_texts import Forged
 from shared.database import kept
 from shared.errors import Conflict, NotFound
 from shared.events.base import Event

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import badges, registry, reverification
+from services.identity import badges, registry, retention, reverification
 from services.identity.blind import BlindIndex
 from services.identity.conditions import File
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
@@ -83,6 +83,7 @@ async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed
     events.append(_found(stored, one, finding))
     if previous is not None:
         await reverification.settle(session, stored, at=one.time, by=one.id)
+        await retention.stop(session, stored, at=one.time, by=one.id)
     await reverification.begin(session, stored, one.event.jurisdiction.upper(), at=one.time)
     return Recorded(entity.id, events)
 
@@ -101,6 +102,7 @@ async def end(session: AsyncSession, one: Received) -> Recorded:
     before = await session.get(RegistrationFile, (account.id, account.version - 1))
     session.add(_file(account, one, before.content if before is not None else {}))
     await reverification.settle(session, account, at=one.time, by=one.id)
+    await retention.begin(session, account, at=one.time)
     ended = OperatorDeregistered(
         occurred_at=one.time,
         account_id=account.id,

@@ -1,8 +1,9 @@
 """Kafka composition root of identity."""
 
-from services.identity import reverification
+from services.identity import retention, reverification
 from services.identity.handlers import handlers
 from services.identity.intake import INGEST
+from services.identity.purges import Purging
 from services.identity.settings import Settings
 from services.identity.vault import open_vault
 from shared.clock_store import Clockwork
@@ -30,5 +31,6 @@ def consumers(settings: Settings) -> list[Task]:
     platforms = PlatformTopics(
         settings.service, INGEST.sealed_by(vault.seal), settings.kafka_bootstrap, sessions, member=settings.member
     )
-    verification = Clockwork(settings.service, sessions, reverification.FIRING, reverification.now)
-    return [accepted, platforms, verification]
+    firing = {**reverification.FIRING, retention.KIND: retention.on_ended}
+    clocks = Clockwork(settings.service, sessions, firing, reverification.now)
+    return [accepted, platforms, clocks, Purging(sessions, vault)]

@@ -75,6 +75,19 @@ class OperatorDeregistered(_OperatorEvent, frozen=True, kw_only=True, omit_defau
     reason: Literal["left", "removed", "banned"]
 
 
+class RetentionEnded(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The file of an account that ended need not be kept any longer."""
+
+    type: ClassVar[str] = "identity.operator.retention_ended.v1"
+
+
+class OperatorPurged(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Personal data of an account that ended was destroyed for good."""
+
+    type: ClassVar[str] = "identity.operator.purged.v1"
+    purge_id: UUID
+
+
 class LinkReason(Struct, frozen=True, kw_only=True):
     """What two parties agree on, the bits it adds to the score, and how many operators hold the value in all."""
 
@@ -180,6 +193,8 @@ EVENTS: tuple[type[Event], ...] = (
     OperatorCleared,
     LinkFound,
     LinkLost,
+    RetentionEnded,
+    OperatorPurged,
     BadgeIssued,
     BadgeRevoked,
 )

@@ -2,10 +2,11 @@
 
 from services.identity import badge_tables, link_tables
 from services.identity.personal_tables import PersonalRead
+from services.identity.purge_tables import Purge
 from services.identity.registry_tables import RegistryEntry
 from shared import clock_store, ingest_store
 from shared.migrations import run_migrations
 
 # One metadata, once all files of tables have added to it.
-_TABLES = (*badge_tables.TABLES, *link_tables.TABLES, PersonalRead, RegistryEntry)
+_TABLES = (*badge_tables.TABLES, *link_tables.TABLES, PersonalRead, Purge, RegistryEntry)
 run_migrations(*{table.metadata for table in _TABLES}, ingest_store.metadata, clock_store.metadata)
