@@ -17,6 +17,21 @@ from shared.auth import Role
 from simulator.totals import Totals
 
 
+class Identity(Struct, kw_only=True):
+    """What identity found of operators' files, and of badges on pages."""
+
+    verified: int = 0
+    rejected: int = 0
+    unverified: int = 0
+    lapsed: int = 0
+    # Pairs of operators that are linked, and accounts that came back after a ban.
+    links: int = 0
+    returned: int = 0
+    badges: int = 0
+    badge_checks: dict[str, int] = {}
+    reasons: dict[str, int] = {}
+
+
 class Matching(Struct, kw_only=True):
     """Transactions by class."""
 
@@ -87,6 +102,7 @@ class Report(Struct, kw_only=True):
     accepted: dict[str, int] = field(default_factory=dict)
     duplicate: int = 0
     rejected: int = 0
+    identity: Identity = field(default_factory=Identity)
     matching: Matching = field(default_factory=Matching)
     risk: Risk = field(default_factory=Risk)
     declarations: Declarations = field(default_factory=Declarations)
@@ -161,6 +177,7 @@ async def collect(stack: Stack, *, source: str, seconds: float, totals: Totals, 
         accepted=accepted,
         duplicate=now.duplicate - before.duplicate,
         rejected=now.rejected - before.rejected,
+        identity=_identity(now.of["identity"]),
         matching=msgspec.convert(now.of["listings"]["matching"], Matching),
         risk=Risk(**{name: now.of["risk"][name] for name in Risk.__struct_fields__}),
         declarations=_declarations(now.of["risk"]["declarations"]),
@@ -174,6 +191,14 @@ async def collect(stack: Stack, *, source: str, seconds: float, totals: Totals, 
             lost=sum(row.lost for row in rows) + arrived.lost,
             doubled=sum(row.doubled for row in rows) + arrived.doubled,
         ),
+    )
+
+
+def _identity(counted: dict[str, Any]) -> Identity:
+    return Identity(
+        **counted["verdicts"],
+        lapsed=counted["states"].get("lapsed", 0),
+        **{name: counted[name] for name in ("links", "returned", "badges", "badge_checks", "reasons")},
     )
 
 

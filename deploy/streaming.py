@@ -25,6 +25,7 @@ from simulator.retries import SendError
 from simulator.sender import SenderOptions, Source, stream
 from simulator.totals import Totals
 from simulator.truth import write_truth
+from simulator.visitors import visit
 
 _POLL_SECONDS = 0.5
 _QUIET_POLLS = 3
@@ -88,6 +89,18 @@ async def send(
     except* SendError as failures:
         reasons = "; ".join(str(failure) for failure in failures.exceptions)
         raise StackError(f"the stream broke off: {reasons}") from failures
+
+
+async def look_at_badges(supply: Supply, ports: Ports, issuer: Issuer) -> None:
+    """Let platforms have badges issued and visitors look at them, once the stream is through."""
+
+    def _token(role: str, platform_id: str | None, subject: str | None) -> str:
+        return issuer.issue(Role(role), platform_id=platform_id, subject=subject)
+
+    try:
+        await visit(supply.source.platform_ids, url=ports.url("identity"), token_for=_token)
+    except SendError as error:
+        raise StackError(f"badges: {error}") from error
 
 
 async def settled_report(stack: Stack, supply: Supply, totals: Totals, started_at: float, before: Counts) -> Report:

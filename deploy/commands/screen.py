@@ -58,10 +58,12 @@ def summary(report: Report) -> None:
         table.add_row(kind.replace("_", " "), f"{sent:,}", f"{report.accepted.get(kind, 0):,}")
     table.add_section()
     table.add_row("duplicate, rejected", f"{report.duplicate:,}", f"{report.rejected:,}")
-    for part in ("matching", "risk", "declarations", "credit", "notices", "reconciliation"):
+    for part in ("identity", "matching", "risk", "declarations", "credit", "notices", "reconciliation"):
         table.add_section()
         for name, value in msgspec.structs.asdict(getattr(report, part)).items():
-            table.add_row(f"{part}: {name.replace('_', ' ')}", "", f"{value:,}")
+            counts = {f"{name}: {kind}": n for kind, n in value.items()} if isinstance(value, dict) else {name: value}
+            for said, count in counts.items():
+                table.add_row(f"{part}: {said.replace('_', ' ')}", "", f"{count:,}")
     console.print(table)
     if report.schemes:
         schemes(report)

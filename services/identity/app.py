@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.identity import purge_routes, registry_routes
 from services.identity.badge_routes import router as badge_router
+from services.identity.badge_tally import Tally
 from services.identity.intake import INGEST
 from services.identity.models import RuleValue
 from services.identity.personal_routes import personal_router
@@ -17,7 +18,7 @@ from shared.web import build_app
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application."""
-    pressure, vault = Pressure(), open_vault(settings)
+    pressure, vault, tally = Pressure(), open_vault(settings), Tally()
     app = build_app(
         settings,
         events_router(INGEST.sealed_by(vault.seal), pressure),
@@ -28,7 +29,7 @@ def create_app(settings: Settings) -> FastAPI:
         registry_routes.router,
         rule_values_router(RuleValue, tag="identity"),
         title="Crosswatch identity",
-        tasks=[watch(pressure), vault.kept_open],
+        tasks=[watch(pressure), vault.kept_open, tally.kept],
     )
-    app.state.vault = vault
+    app.state.vault, app.state.tally = vault, tally
     return app

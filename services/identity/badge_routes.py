@@ -89,21 +89,24 @@ async def list_revoked(session: PublicSessionDep) -> object:
 
 
 @router.post("/public/v1/badges/verification", response_model=VerificationOut, responses=problems(400, 422))
-async def verify_badge(session: PublicSessionDep, body: VerificationIn) -> object:
+async def verify_badge(request: Request, session: PublicSessionDep, body: VerificationIn) -> object:
     """Say what a badge that is shown on a page is worth."""
-    return _verdict(await badges.check_token(session, body.token, body.page, now=utc_now()))
+    return _verdict(request, await badges.check_token(session, body.token, body.page, now=utc_now()))
 
 
 @router.get("/public/v1/badges/{badge_id}", response_model=VerificationOut, responses=problems(422))
-async def look_at_badge(session: PublicSessionDep, badge_id: UUID, page: PageAddress = None) -> object:
+async def look_at_badge(
+    request: Request, session: PublicSessionDep, badge_id: UUID, page: PageAddress = None
+) -> object:
     """Say what the badge behind an id is worth, on a page if one is named."""
-    return _verdict(await badges.check_id(session, badge_id, page, now=utc_now()))
+    return _verdict(request, await badges.check_id(session, badge_id, page, now=utc_now()))
 
 
 @router.get("/public/badges/{badge_id}", response_class=HTMLResponse, responses={**_HTML, **problems(422)})
-async def show_badge(session: PublicSessionDep, badge_id: UUID, page: PageAddress = None) -> Response:
+async def show_badge(request: Request, session: PublicSessionDep, badge_id: UUID, page: PageAddress = None) -> Response:
     """Show it as a page: where the QR code leads."""
     found = await badges.check_id(session, badge_id, page, now=utc_now())
+    request.app.state.tally.note(found.status)
     return HTMLResponse(badge_page.page(found), headers=badge_page.HEADERS)
 
 
@@ -142,7 +145,8 @@ def _shown(request: Request, issued: IssuedBadge) -> dict[str, object]:
     return {**columns, "page": page, "qr_code": f"{page}/qr.svg"}
 
 
-def _verdict(found: Check) -> dict[str, object]:
+def _verdict(request: Request, found: Check) -> dict[str, object]:
+    request.app.state.tally.note(found.status)
     badge = found.badge
     said = None if badge is None else {**msgspec.structs.asdict(badge), "entity": badge.entity._asdict()}
     return {"status": found.status, "said": found.said, "badge": said}

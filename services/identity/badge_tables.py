@@ -1,10 +1,10 @@
 """Tables of electronic identification: badges, the keys that sign them, and where shops are."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, Date, DateTime, Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -60,4 +60,14 @@ class ShopAddress(Base):
     platform_id: Mapped[str] = mapped_column(Text)
 
 
-TABLES = (IssuedBadge, BadgeKey, ShopAddress)
+class BadgeDay(Base):
+    """How often badges of one worth were looked at on a day (UTC)."""
+
+    __tablename__ = "badge_days"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    status: Mapped[str] = mapped_column(Text, primary_key=True)
+    checks: Mapped[int] = mapped_column(BigInteger)
+
+
+TABLES = (IssuedBadge, BadgeKey, ShopAddress, BadgeDay)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import registry, remedies, reverification, shops
+from services.identity.badge_tables import BadgeDay, IssuedBadge
 from services.identity.link_tables import OperatorLink, ReturnedAccount
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
 from services.identity.personal import HIDDEN
@@ -138,6 +139,9 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
     accounts = select(func.count()).select_from(Account)
     verdicts = select(Account.verdict, func.count()).group_by(Account.verdict)
     intake = await counts(session)
+    states = select(Account.state, func.count()).group_by(Account.state)
+    issued = select(func.count()).select_from(IssuedBadge)
+    looked_at = select(BadgeDay.status, func.sum(BadgeDay.checks)).group_by(BadgeDay.status)
     links = select(func.count()).select_from(OperatorLink)
     returned = select(func.count()).where(ReturnedAccount.came_back)
     return {
@@ -147,6 +151,9 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
         "rejected": intake.rejected,
         "verdicts": {verdict: n for verdict, n in (await session.execute(verdicts)).all()},
         "reasons": {reason: n for reason, n in (await session.execute(_REASONS)).all()},
+        "states": {state: n for state, n in (await session.execute(states)).all()},
+        "badges": (await session.execute(issued)).scalar_one(),
+        "badge_checks": {status: int(n) for status, n in (await session.execute(looked_at)).all()},
         "links": (await session.execute(links)).scalar_one(),
         "returned": (await session.execute(returned)).scalar_one(),
     }

@@ -86,6 +86,9 @@ class SummaryOut(BaseModel):
     rejected: int
     verdicts: dict[str, int]
     reasons: dict[str, int]
+    states: dict[str, int]
+    badges: int
+    badge_checks: dict[str, int]
     links: int
     returned: int
 

@@ -33,4 +33,4 @@ def downgrade() -> None:
     """Undo."""
     op.execute("DROP INDEX ix_operators_number")
     for table in TABLES:
-        op.drop_table(table.__tablename__)
+        op.execute(f"DROP TABLE IF EXISTS {table.__tablename__}")
