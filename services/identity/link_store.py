@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.identity.attributes import BANDS, Attributes, Kind, Sketch, Value
+from services.identity.attributes import Attributes, Kind, Sketch, Value
 from services.identity.linking import Link, Reason
 from services.identity.network import Banned, Holder, Pair, Return
 
@@ -23,9 +23,10 @@ _ACCOUNTS = """
 ACCOUNTS_BY_ID = f"{_ACCOUNTS} WHERE s.account_id = ANY($1::uuid[])"
 ACCOUNTS_BY_OPERATOR = f"{_ACCOUNTS} WHERE s.operator_id = ANY($1::uuid[])"
 _HOLDERS = """
-    SELECT x.kind, x.blind, h.operator_id FROM unnest($1::smallint[], $2::bytea[]) AS x (kind, blind)
+    SELECT x.kind, x.blind, h.operator_id
+    FROM unnest($1::smallint[], $2::bytea[], $3::int[]) AS x (kind, blind, most)
     CROSS JOIN LATERAL (SELECT DISTINCT operator_id FROM blind_values b
-        WHERE b.kind = x.kind AND b.blind = x.blind AND b.held_to IS NULL LIMIT $3) h
+        WHERE b.kind = x.kind AND b.blind = x.blind AND b.held_to IS NULL LIMIT x.most) h
 """
 _LINKS = """
     SELECT operator_id, other_operator_id, score, reasons::text FROM operator_links WHERE operator_id = ANY($1::uuid[])
@@ -88,13 +89,14 @@ async def read_accounts(connection: Connection, statement: str, ids: Collection[
     return [_account(row) for row in await connection.fetch(statement, sorted(ids))] if ids else []
 
 
-async def read_holders(connection: Connection, values: Collection[Value], most: int) -> dict[Value, set[UUID]]:
-    """Return which operators hold each value, of one that many hold any `most`."""
-    ordered = sorted(values)
+async def read_holders(connection: Connection, most: Mapping[Value, int]) -> dict[Value, set[UUID]]:
+    """Return which operators hold each value, of one that many hold as many as are asked for, whichever."""
+    ordered = sorted(most)
     found: dict[Value, set[UUID]] = {value: set() for value in ordered}
     if ordered:
         kinds, blinds = [value.kind for value in ordered], [value.blind for value in ordered]
-        for kind, blind, operator in await connection.fetch(_HOLDERS, kinds, blinds, most):
+        rows = await connection.fetch(_HOLDERS, kinds, blinds, [most[value] for value in ordered])
+        for kind, blind, operator in rows:
             found[Value(kind, blind)].add(operator)
     return found
 
@@ -172,7 +174,7 @@ def _account(row: asyncpg.Record) -> Holder:
     if row["address"]:
         value = Value(row["address_kind"], row["address"])
         there = Sketch(value, row["address_numbers"], _read_pieces(row["address_pieces"]))
-    bands = frozenset(value for value in held if value.kind in BANDS)
+    bands = frozenset(value for value in held if value.kind == Kind.BAND)
     fields = ("account_id", "platform_id", "operator_ref", "operator_id", "opened_at", "stated_at", "banned_at")
     return Holder(
         **{name: row[name] for name in fields},

@@ -25,8 +25,9 @@ from shared.relay import _binary_form
 from shared.topics import SUBSCRIPTIONS
 from tests.services.doors import Service
 
+BLIND = BlindIndex(b"the key of tests, of 32 bytes ..")
 HANDLERS: dict[str, Handlers] = {
-    "identity": identity_handlers(BlindIndex(b"the key of tests, of 32 bytes ..")),
+    "identity": identity_handlers(BLIND),
     "listings": LISTINGS,
     "risk": RISK,
     "credit": CREDIT,

@@ -22,6 +22,7 @@ from tests.services.identity.shops import (
     links_of,
     send_as,
     shop,
+    state,
     told,
     told_one_by_one,
 )
@@ -221,13 +222,3 @@ class TestCommonValues:
         (link,) = await links_of(identity, "first")
 
         assert kinds(link) == ["bank_account"]
-
-
-async def state(service: Service) -> Json:
-    links = await service.rows(
-        "SELECT operator_id, other_operator_id, score, reasons FROM operator_links ORDER BY 1, 2"
-    )
-    returned = await service.rows(
-        "SELECT account_id, banned_account_id, came_back, score, reasons FROM returned_accounts ORDER BY 1"
-    )
-    return {"links": [tuple(row) for row in links], "returns": [tuple(row) for row in returned]}
