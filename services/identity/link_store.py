@@ -1,6 +1,7 @@
 """Where a network lies in the database: read around some accounts, in sets, and written back where it changed."""
 
 import struct
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -15,13 +16,9 @@ from services.identity.network import Banned, Holder, Pair, Return
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-_ACCOUNTS = """
-    SELECT s.*, v.kinds, v.blinds FROM link_sketches s LEFT JOIN LATERAL (
-        SELECT array_agg(kind) AS kinds, array_agg(blind) AS blinds FROM blind_values b
-        WHERE b.account_id = s.account_id AND b.held_to IS NULL) v ON true
-"""
-ACCOUNTS_BY_ID = f"{_ACCOUNTS} WHERE s.account_id = ANY($1::uuid[])"
-ACCOUNTS_BY_OPERATOR = f"{_ACCOUNTS} WHERE s.operator_id = ANY($1::uuid[])"
+ACCOUNTS_BY_ID = "SELECT * FROM link_sketches WHERE account_id = ANY($1::uuid[])"
+ACCOUNTS_BY_OPERATOR = "SELECT * FROM link_sketches WHERE operator_id = ANY($1::uuid[])"
+_VALUES = "SELECT account_id, kind, blind FROM blind_values WHERE account_id = ANY($1::uuid[]) AND held_to IS NULL"
 _HOLDERS = """
     SELECT x.kind, x.blind, h.operator_id
     FROM unnest($1::smallint[], $2::bytea[], $3::int[]) AS x (kind, blind, most)
@@ -86,7 +83,12 @@ _DROP_RETURNS = "DELETE FROM returned_accounts WHERE account_id = ANY($1::uuid[]
 
 async def read_accounts(connection: Connection, statement: str, ids: Collection[UUID]) -> list[Holder]:
     """Return accounts, by their own or their operators' ids, with what they hold now."""
-    return [_account(row) for row in await connection.fetch(statement, sorted(ids))] if ids else []
+    rows = await connection.fetch(statement, sorted(ids)) if ids else []
+    held: dict[UUID, list[Value]] = defaultdict(list)
+    if rows:
+        for account, kind, blind in await connection.fetch(_VALUES, [row["account_id"] for row in rows]):
+            held[account].append(Value(kind, blind))
+    return [_account(row, held[row["account_id"]]) for row in rows]
 
 
 async def read_holders(connection: Connection, most: Mapping[Value, int]) -> dict[Value, set[UUID]]:
@@ -167,8 +169,7 @@ def write_reasons(known: Link) -> str:
     return msgspec.json.encode([reason._asdict() for reason in known.reasons]).decode()
 
 
-def _account(row: asyncpg.Record) -> Holder:
-    held = [Value(kind, blind) for kind, blind in zip(row["kinds"] or (), row["blinds"] or (), strict=True)]
+def _account(row: asyncpg.Record, held: Sequence[Value]) -> Holder:
     name = Sketch(Value(Kind.NAME, row["name"]), b"", _read_pieces(row["name_pieces"])) if row["name"] else None
     there = None
     if row["address"]:
