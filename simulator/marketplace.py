@@ -17,6 +17,7 @@ from simulator.declarations import Declared, declared
 from simulator.documents import Documents, References
 from simulator.institutions import Entry, Institutions
 from simulator.listings import Integers
+from simulator.operators import returns_elsewhere
 from simulator.orders import ROW, Document, Flaw, OrderRow, Orders
 from simulator.platforms import PLATFORMS, Platform
 from simulator.pseudonyms import Pseudonyms
@@ -93,7 +94,8 @@ class Marketplace:
 
     def truth(self) -> list[Planted]:
         """Return every planted scheme; draws all orders again, but encodes none."""
-        planted: list[Planted] = []
+        everyone = {stage.platform.id: stage.accounts.everyone for stage in self._stages.values()}
+        planted = returns_elsewhere(everyone)
         for stage in self._stages.values():
             references = self._references(stage)
             planted += stage.accounts.planted

@@ -1,6 +1,6 @@
 """Accounts that merchants open on a platform, and those among them that hide something."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from random import Random
@@ -122,6 +122,31 @@ def changed_files(accounts: Accounts, *, seed: int, timeline: Timeline) -> list[
             fields = msgspec.structs.asdict(account.file) | {"contacts": new}
             changes.append((at_ms, OperatorChanged(**fields)))
     return changes
+
+
+def returns_elsewhere(accounts: Mapping[str, Sequence[Account]]) -> list[Planted]:
+    """Return the accounts that firms which sell everywhere open on a platform after another one has banned them."""
+    banned = {
+        (account.file.jurisdiction, account.file.registration): (platform_id, account.closed_ms)
+        for platform_id, everyone in accounts.items()
+        for account in everyone
+        if account.closed_ms < NEVER
+    }
+    planted = []
+    for platform_id, everyone in accounts.items():
+        for account in everyone:
+            by, at_ms = banned.get((account.file.jurisdiction, account.file.registration), (platform_id, NEVER))
+            if by != platform_id and account.registered_ms > at_ms:
+                planted.append(
+                    Planted(
+                        scheme="banned_returns",
+                        platform_id=platform_id,
+                        operator_refs=[account.file.operator_ref],
+                        strength="strong",
+                        note=f"banned by {by}, opened here under the same registration",
+                    )
+                )
+    return planted
 
 
 def _file(ref: str, owner: Entity, categories: Sequence[int], platform: Platform) -> OperatorRegistered:

@@ -28,11 +28,11 @@ class Kind(IntEnum):
     ADDRESS = 6
     PLACE = 7  # an address without a number: a village, a market
     NAME = 8
-    NAME_BAND = 9
-    ADDRESS_BAND = 10
+    BAND = 9  # a part of an address by which near ones meet
 
 
-BANDS = frozenset({Kind.NAME_BAND, Kind.ADDRESS_BAND})
+# Of these, others may be alike.
+SKETCHED = frozenset({Kind.ADDRESS, Kind.PLACE, Kind.NAME})
 
 
 class Value(NamedTuple):
@@ -64,21 +64,20 @@ class Attributes(NamedTuple):
 
 
 def attributes(blind: BlindIndex, file: File) -> Attributes:
-    """Return what a file says, as blind values only."""
-    name = Sketch(_value(blind, Kind.NAME, company_name(file.legal_name)), b"", frozenset())
-    pieces = company_shingles(file.legal_name)
-    name = name._replace(pieces=_pieces(blind, Kind.NAME, pieces))
-    bands = _bands(blind, Kind.NAME_BAND, pieces)
-    values = {name.value, *_contact_values(blind, file)}
+    """Return what a file says, as blind values only.
+
+    Names have no bands: one that is alike is no link without an address that is the same or alike.
+    """
+    value = _value(blind, Kind.NAME, company_name(file.legal_name))
+    name = Sketch(value, b"", _pieces(blind, Kind.NAME, company_shingles(file.legal_name)))
+    values = {value, *_contact_values(blind, file)}
     where = _address(file)
-    there = None
-    if where is not None:
-        kind = Kind.ADDRESS if where.numbers else Kind.PLACE
-        numbers = blind.value(kind, f"numbers {where.numbers}") if where.numbers else b""
-        there = Sketch(_value(blind, kind, where.key), numbers, _pieces(blind, kind, where.pieces))
-        values.add(there.value)
-        bands |= _bands(blind, Kind.ADDRESS_BAND, where.pieces)
-    return Attributes(frozenset(values), bands, name, there)
+    if where is None:
+        return Attributes(frozenset(values), frozenset(), name)
+    kind = Kind.ADDRESS if where.numbers else Kind.PLACE
+    numbers = blind.value(kind, f"numbers {where.numbers}") if where.numbers else b""
+    there = Sketch(_value(blind, kind, where.key), numbers, _pieces(blind, kind, where.pieces))
+    return Attributes(frozenset({*values, there.value}), _bands(blind, where.pieces), name, there)
 
 
 def _contact_values(blind: BlindIndex, file: File) -> Iterator[Value]:
@@ -106,7 +105,7 @@ def _pieces(blind: BlindIndex, kind: Kind, pieces: Iterable[str]) -> frozenset[i
     return frozenset(blind.number(kind, piece) for piece in pieces)
 
 
-def _bands(blind: BlindIndex, kind: Kind, pieces: frozenset[str]) -> frozenset[Value]:
+def _bands(blind: BlindIndex, pieces: frozenset[str]) -> frozenset[Value]:
     """Return values of which near texts share one or more (MinHash in bands).
 
     Which pieces they are made of does not depend on the key, so what is compared with what does not either.
@@ -117,4 +116,4 @@ def _bands(blind: BlindIndex, kind: Kind, pieces: frozenset[str]) -> frozenset[V
     sketch.update(sorted(pieces))
     digest = sketch.digest()
     cut = (digest[place : place + _BAND_HASHES] for place in range(0, len(digest), _BAND_HASHES))
-    return frozenset(_value(blind, kind, f"{band} {hashes}") for band, hashes in enumerate(cut))
+    return frozenset(_value(blind, Kind.BAND, f"{band} {hashes}") for band, hashes in enumerate(cut))

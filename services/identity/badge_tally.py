@@ -3,9 +3,9 @@
 import asyncio
 from collections import Counter
 from datetime import date
+from typing import Any, Protocol
 
 import structlog
-from fastapi import FastAPI
 
 from services.identity.badge_checks import Status
 from shared.clock import utc_now
@@ -20,6 +20,12 @@ _COUNT = """
 """
 
 
+class Serving(Protocol):
+    """An application, of which the sessions are needed."""
+
+    state: Any  # starlette's, which holds whatever was put there
+
+
 class Tally:
     """Counts of one process; what a crash takes is at most half a second of them."""
 
@@ -30,7 +36,7 @@ class Tally:
         """Count one look at a badge."""
         self._counts[utc_now().date(), status] += 1
 
-    async def kept(self, app: FastAPI) -> None:
+    async def kept(self, app: Serving) -> None:
         """Write counts down until cancelled, and a last time then."""
         try:
             while True:
@@ -39,7 +45,7 @@ class Tally:
         finally:
             await self._write(app)
 
-    async def _write(self, app: FastAPI) -> None:
+    async def _write(self, app: Serving) -> None:
         if not self._counts:
             return
         counts, self._counts = self._counts, Counter()

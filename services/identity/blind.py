@@ -3,10 +3,12 @@
 import hmac
 import os
 import secrets
+from functools import lru_cache
 from pathlib import Path
 
 _BYTES = 16
 _KEY_BYTES = 32
+_KEPT = 50_000
 
 
 class BlindIndex:
@@ -19,6 +21,8 @@ class BlindIndex:
         if len(key) < _KEY_BYTES:
             raise ValueError(f"a key of a blind index has {_KEY_BYTES} bytes or more")
         self._key = key
+        # The same pairs of characters make up all names and addresses.
+        self._numbers = lru_cache(maxsize=_KEPT)(self._number)
 
     def value(self, kind: int, text: str) -> bytes:
         """Return the blind form of a normalised value: 16 bytes, another for the same text of another kind."""
@@ -26,6 +30,9 @@ class BlindIndex:
 
     def number(self, kind: int, text: str) -> int:
         """Return the blind form of a part of a value as a number that fits PostgreSQL's `bigint`."""
+        return self._numbers(kind, text)
+
+    def _number(self, kind: int, text: str) -> int:
         return int.from_bytes(self._hash(kind, text)[:8], "big", signed=True)
 
     def _hash(self, kind: int, text: str) -> bytes:

@@ -1,6 +1,7 @@
 """Where a network lies in the database: read around some accounts, in sets, and written back where it changed."""
 
 import struct
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -9,23 +10,20 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.identity.attributes import BANDS, Attributes, Kind, Sketch, Value
+from services.identity.attributes import Attributes, Kind, Sketch, Value
 from services.identity.linking import Link, Reason
 from services.identity.network import Banned, Holder, Pair, Return
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-_ACCOUNTS = """
-    SELECT s.*, v.kinds, v.blinds FROM link_sketches s LEFT JOIN LATERAL (
-        SELECT array_agg(kind) AS kinds, array_agg(blind) AS blinds FROM blind_values b
-        WHERE b.account_id = s.account_id AND b.held_to IS NULL) v ON true
-"""
-ACCOUNTS_BY_ID = f"{_ACCOUNTS} WHERE s.account_id = ANY($1::uuid[])"
-ACCOUNTS_BY_OPERATOR = f"{_ACCOUNTS} WHERE s.operator_id = ANY($1::uuid[])"
+ACCOUNTS_BY_ID = "SELECT * FROM link_sketches WHERE account_id = ANY($1::uuid[])"
+ACCOUNTS_BY_OPERATOR = "SELECT * FROM link_sketches WHERE operator_id = ANY($1::uuid[])"
+_VALUES = "SELECT account_id, kind, blind FROM blind_values WHERE account_id = ANY($1::uuid[]) AND held_to IS NULL"
 _HOLDERS = """
-    SELECT x.kind, x.blind, h.operator_id FROM unnest($1::smallint[], $2::bytea[]) AS x (kind, blind)
+    SELECT x.kind, x.blind, h.operator_id
+    FROM unnest($1::smallint[], $2::bytea[], $3::int[]) AS x (kind, blind, most)
     CROSS JOIN LATERAL (SELECT DISTINCT operator_id FROM blind_values b
-        WHERE b.kind = x.kind AND b.blind = x.blind AND b.held_to IS NULL LIMIT $3) h
+        WHERE b.kind = x.kind AND b.blind = x.blind AND b.held_to IS NULL LIMIT x.most) h
 """
 _LINKS = """
     SELECT operator_id, other_operator_id, score, reasons::text FROM operator_links WHERE operator_id = ANY($1::uuid[])
@@ -85,16 +83,22 @@ _DROP_RETURNS = "DELETE FROM returned_accounts WHERE account_id = ANY($1::uuid[]
 
 async def read_accounts(connection: Connection, statement: str, ids: Collection[UUID]) -> list[Holder]:
     """Return accounts, by their own or their operators' ids, with what they hold now."""
-    return [_account(row) for row in await connection.fetch(statement, sorted(ids))] if ids else []
+    rows = await connection.fetch(statement, sorted(ids)) if ids else []
+    held: dict[UUID, list[Value]] = defaultdict(list)
+    if rows:
+        for account, kind, blind in await connection.fetch(_VALUES, [row["account_id"] for row in rows]):
+            held[account].append(Value(kind, blind))
+    return [_account(row, held[row["account_id"]]) for row in rows]
 
 
-async def read_holders(connection: Connection, values: Collection[Value], most: int) -> dict[Value, set[UUID]]:
-    """Return which operators hold each value, of one that many hold any `most`."""
-    ordered = sorted(values)
+async def read_holders(connection: Connection, most: Mapping[Value, int]) -> dict[Value, set[UUID]]:
+    """Return which operators hold each value, of one that many hold as many as are asked for, whichever."""
+    ordered = sorted(most)
     found: dict[Value, set[UUID]] = {value: set() for value in ordered}
     if ordered:
         kinds, blinds = [value.kind for value in ordered], [value.blind for value in ordered]
-        for kind, blind, operator in await connection.fetch(_HOLDERS, kinds, blinds, most):
+        rows = await connection.fetch(_HOLDERS, kinds, blinds, [most[value] for value in ordered])
+        for kind, blind, operator in rows:
             found[Value(kind, blind)].add(operator)
     return found
 
@@ -165,14 +169,13 @@ def write_reasons(known: Link) -> str:
     return msgspec.json.encode([reason._asdict() for reason in known.reasons]).decode()
 
 
-def _account(row: asyncpg.Record) -> Holder:
-    held = [Value(kind, blind) for kind, blind in zip(row["kinds"] or (), row["blinds"] or (), strict=True)]
+def _account(row: asyncpg.Record, held: Sequence[Value]) -> Holder:
     name = Sketch(Value(Kind.NAME, row["name"]), b"", _read_pieces(row["name_pieces"])) if row["name"] else None
     there = None
     if row["address"]:
         value = Value(row["address_kind"], row["address"])
         there = Sketch(value, row["address_numbers"], _read_pieces(row["address_pieces"]))
-    bands = frozenset(value for value in held if value.kind in BANDS)
+    bands = frozenset(value for value in held if value.kind == Kind.BAND)
     fields = ("account_id", "platform_id", "operator_ref", "operator_id", "opened_at", "stated_at", "banned_at")
     return Holder(
         **{name: row[name] for name in fields},

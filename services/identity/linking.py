@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.identity.attributes import BANDS, Attributes, Kind, Sketch, Value
+from services.identity.attributes import Attributes, Kind, Sketch, Value
 
 _DIGITS = 3
 # Whole values first: of a name that is the same, it says nothing more that it is also alike.
@@ -60,25 +60,23 @@ class Policy:
 
     def most(self, value: Value) -> int:
         """Return how many operators may hold a value that brings operators together."""
-        return self.most_in_band if value.kind in BANDS else self.most_holders
+        return self.most_in_band if value.kind == Kind.BAND else self.most_holders
 
     def brings_together(self, value: Value) -> bool:
         """Tell whether those who hold a value, while they are few, are compared. Persons share names by chance."""
         return value.kind != Kind.REPRESENTATIVE
 
-    def concerns(self, value: Value, fewest: int, most: int) -> bool:
-        """Tell whether those who hold a value may be linked to others by it, or no longer, between two counts."""
-        if value.kind == Kind.REPRESENTATIVE:
-            return self.weight("representative", fewest) != self.weight("representative", most)
-        return fewest <= self.most(value)
-
     def weighs_otherwise(self, value: Value, before: int, now: int) -> bool:
         """Tell whether it makes a difference to those who share a value that another number of operators holds it."""
-        if value.kind == Kind.REPRESENTATIVE:
-            return self.weight("representative", before) != self.weight("representative", now)
-        if value.kind in BANDS:
+        if value.kind == Kind.BAND:
             return (before <= self.most_in_band) != (now <= self.most_in_band)
         return min(before, now) <= self.most_holders
+
+    def may_link(self, value: Value, fewest: int, most: int) -> bool:
+        """Tell whether two who hold a value may be linked by it when fewer hold it, and were not before."""
+        if value.kind == Kind.REPRESENTATIVE:
+            return self.weight("representative", fewest) > self.weight("representative", most)
+        return fewest <= self.most(value)
 
 
 class Link(NamedTuple):

@@ -4,7 +4,7 @@ One transaction at a time does this, in all processes: of two that share a value
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -14,10 +14,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import link_store as store
-from services.identity.attributes import Attributes, Value, attributes
+from services.identity.attributes import SKETCHED, Attributes, Value, attributes
 from services.identity.blind import BlindIndex
 from services.identity.link_store import Connection
-from services.identity.linking import Link
+from services.identity.linking import Link, Policy
 from services.identity.network import Change, Holder, LinkChanged, Network, Pair, Return
 from services.identity.rule_values import PolicyOn, RuleValues
 from shared.database import driver, kept
@@ -36,8 +36,9 @@ _RINGS = 2
 
 
 class _Said(NamedTuple):
-    """Which legal entity a file names, and what it says that others may say too."""
+    """Of which account and legal entity a file is, and what it says that others may say too."""
 
+    account_id: UUID
     operator_id: UUID
     attributes: Attributes
 
@@ -96,7 +97,7 @@ async def record(
 def _said(blind: BlindIndex, one: Received, owner: UUID) -> _Said | None:
     if isinstance(one.event, OperatorDeregistered):
         return None
-    return _Said(owner, attributes(blind, one.event))
+    return _Said(account_id(one.platform_id, one.event.operator_ref), owner, attributes(blind, one.event))
 
 
 def _after(one: Received, said: _Said | None, before: Holder | None) -> Holder | None:
@@ -120,41 +121,94 @@ async def _around(
     connection: Connection, policy_on: PolicyOn, received: Sequence[Received], said: Sequence[_Said | None]
 ) -> Network:
     """Read what a batch may touch: a few questions, however many files are in it."""
+    stated = [file for file in said if file is not None]
     own = {account_id(one.platform_id, one.event.operator_ref) for one in received}
     before = await store.read_accounts(connection, store.ACCOUNTS_BY_ID, own)
-    stated = [file for file in said if file is not None]
     operators = {file.operator_id for file in stated} | {holder.operator_id for holder in before}
     members = await store.read_accounts(connection, store.ACCOUNTS_BY_OPERATOR, operators)
-    leaving = Counter(value for holder in members for value in holder.attributes.all())
-    joining = Counter(value for file in stated for value in file.attributes.all())
+    leaving = _leaving(before, stated)
+    known = [file.attributes for file in stated] + [holder.attributes for holder in members]
+    values = {value for attributes_of in known for value in attributes_of.all()}
     policy = policy_on(max(one.time for one in received).date())
-    # Of a value that too many hold, as many more are read as may let go of it.
-    most = max(policy.most_holders, policy.most_in_band) + 1 + max(leaving.values(), default=0)
-    holders = await store.read_holders(connection, leaving.keys() | joining.keys(), most)
-    near = {
-        operator
-        for value, of in holders.items()
-        if policy.concerns(value, len(of) - leaving[value], len(of) + joining[value])
-        for operator in of
-    }
+    reading = _Reading(connection, policy, leaving)
+    await reading.read(values)
+    near, weighed = reading.concerned(values)
+    alike = await reading.read_around(value for value in leaving if value.kind in SKETCHED)
     network = Network(policy_on)
-    await _read_rings(connection, network, operators | near)
-    rest = {value for holder in network.accounts.values() for value in holder.attributes.all()} - holders.keys()
-    network.holders.update(holders | await store.read_holders(connection, rest, most))
+    await _read_rings(connection, network, operators | near | alike, weighed)
+    await reading.read(_compared(network))
+    network.holders.update(reading.holders)
     return network
 
 
-async def _read_rings(connection: Connection, network: Network, operators: set[UUID]) -> None:
-    """Read operators, whom they are linked to, and whom those are linked to: who of them was banned, matters too."""
-    known, frontier = set(operators), set(operators)
+def _leaving(before: Iterable[Holder], stated: Iterable[_Said]) -> Counter[Value]:
+    """Return how many accounts of a batch let go of each value; all that it held, where one gets another operator."""
+    held = {holder.account_id: (holder.operator_id, holder.attributes.all()) for holder in before}
+    gone: set[tuple[UUID, Value]] = set()
+    for one in stated:
+        operator, values = held.get(one.account_id, (one.operator_id, frozenset()))
+        now = one.attributes.all()
+        gone.update((one.account_id, value) for value in (values - now if operator == one.operator_id else values))
+        held[one.account_id] = (one.operator_id, now)
+    return Counter(value for _, value in gone)
+
+
+@dataclass
+class _Reading:
+    """Who holds which value, as far as it was asked."""
+
+    connection: Connection
+    policy: Policy
+    leaving: Counter[Value]
+    holders: dict[Value, set[UUID]] = field(default_factory=dict)
+
+    async def read(self, values: Iterable[Value]) -> None:
+        """Ask who holds values: of one that too many hold, as many more as may let go of it."""
+        asked = {v: self.policy.most(v) + 1 + self.leaving[v] for v in values if v not in self.holders}
+        self.holders |= await store.read_holders(self.connection, asked)
+
+    def concerned(self, values: Iterable[Value]) -> tuple[set[UUID], set[UUID]]:
+        """Return who may be linked by some values, and who is touched only if it is linked already."""
+        near, weighed = set[UUID](), set[UUID]()
+        for value in values:
+            now = len(self.holders[value])
+            fewest = now - self.leaving[value]
+            if fewest <= self.policy.most(value):
+                (near if self.policy.may_link(value, fewest, now) else weighed).update(self.holders[value])
+        return near, weighed - near
+
+    async def read_around(self, values: Iterable[Value]) -> set[UUID]:
+        """Return whoever may be linked by anything to those who hold some values: what is alike weighs otherwise."""
+        holding, _ = self.concerned(values)
+        accounts = await store.read_accounts(self.connection, store.ACCOUNTS_BY_OPERATOR, holding)
+        theirs = {value for account in accounts for value in account.attributes.all()}
+        await self.read(theirs)
+        return self.concerned(theirs)[0]
+
+
+async def _read_rings(connection: Connection, network: Network, operators: set[UUID], weighed: set[UUID]) -> None:
+    """Read operators, whom they are linked to, and whom those are linked to: who of them was banned, matters too.
+
+    Of those who only weigh otherwise, the linked ones are read.
+    """
+    known, frontier = set(operators), operators | weighed
     links: dict[Pair, Link] = {}
     for _ in range(_RINGS):
         found = await store.read_links(connection, frontier)
         links |= found
-        frontier = {operator for pair in found for operator in pair} - known
-        known |= frontier
+        frontier = {operator for pair in found for operator in pair} - known - frontier
+        known |= {operator for pair in found for operator in pair}
     accounts = await store.read_accounts(connection, store.ACCOUNTS_BY_OPERATOR, known)
     network.know(accounts, links, await store.read_returns(connection, known))
+
+
+def _compared(network: Network) -> set[Value]:
+    """Return the values whose holders are counted when two of the network's operators are compared."""
+    said = [(holder.operator_id, holder.attributes) for holder in network.accounts.values()]
+    holding = Counter(value for _, value in {(operator, value) for operator, file in said for value in file.all()})
+    shared = {value for value, operators in holding.items() if operators > 1}
+    near = {sketch.value for _, file in said for sketch in (file.name, file.address) if sketch is not None}
+    return shared | near
 
 
 async def _write(

@@ -32,6 +32,14 @@ _MARKS = re.compile(r"[^\w&+]+")
 @lru_cache(maxsize=20_000)
 def company_name(name: str) -> str:
     """Return a company's own name: without its legal form and the province or city it begins with."""
+    own = _own_name(name)
+    # What is left of a name may look like one with a legal form itself; it shrinks until it does not.
+    while len(shorter := _own_name(own)) < len(own):
+        own = shorter
+    return own
+
+
+def _own_name(name: str) -> str:
     text = _DOTTED.sub(lambda dotted: dotted[0].replace(".", ""), _SHORT_FORMS.sub("", tidy(name)))
     while (shorter := _without_form(text)) != text:
         text = shorter

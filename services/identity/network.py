@@ -12,7 +12,7 @@ from itertools import chain
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from services.identity.attributes import Attributes, Value
+from services.identity.attributes import SKETCHED, Attributes, Value
 from services.identity.linking import Link, Policy, Side, link, same_entity, side
 
 Pair: TypeAlias = tuple[UUID, UUID]
@@ -166,10 +166,13 @@ class Network:
             if not policy.weighs_otherwise(value, before, len(holders)):
                 continue
             # One holder more only takes from links that are; one less may make links that were not.
-            grown = len(holders) > before
+            new_ones = len(holders) < before and policy.may_link(value, len(holders), before)
             for holder in holders:
-                others = self._linked[holder] if grown else self._linked[holder] | holders
+                others = self._linked[holder] | holders if new_ones else self._linked[holder]
                 found.update(pair_of(holder, other) for other in others if other != holder)
+            if new_ones and value.kind in SKETCHED:
+                # What is alike weighs more too, with whomever they meet.
+                found |= self._meetings(holders, policy)
         return found
 
     def _rescore(self, pair: Pair, changes: list[Change]) -> bool:

@@ -65,3 +65,13 @@ def kinds(item: Json) -> list[str]:
 
 async def returns(service: Service) -> list[OperatorReturned]:
     return [msgspec.json.decode(one.data, type=OperatorReturned) for one in await service.published(OperatorReturned)]
+
+
+async def state(service: Service) -> Json:
+    links = await service.rows(
+        "SELECT operator_id, other_operator_id, score, reasons FROM operator_links ORDER BY 1, 2"
+    )
+    returned = await service.rows(
+        "SELECT account_id, banned_account_id, came_back, score, reasons FROM returned_accounts ORDER BY 1"
+    )
+    return {"links": [tuple(row) for row in links], "returns": [tuple(row) for row in returned]}

@@ -47,8 +47,7 @@ def files(draw: st.DrawFn) -> Attributes:
     name = Sketch(Value(Kind.NAME, bytes(sorted(pieces))), b"", pieces)
     there = draw(st.frozensets(st.integers(0, 5), min_size=1, max_size=5))
     address = Sketch(Value(Kind.ADDRESS, bytes(sorted(there))), b"5", there)
-    bands = [Value(Kind.NAME_BAND, bytes([piece])) for piece in pieces]
-    bands += [Value(Kind.ADDRESS_BAND, bytes([piece])) for piece in there]
+    bands = [Value(Kind.BAND, bytes([piece])) for piece in there]
     return saying(*values, name=name, address=address)._replace(bands=frozenset(bands))
 
 
@@ -166,7 +165,7 @@ class TestNetwork:
 
 
 def _with(most: int) -> Policy:
-    return Policy(**{**POLICY.__dict__, "most_holders": most, "most_in_band": most})
+    return Policy(**{**POLICY.__dict__, "most_holders": most, "most_in_band": most, "threshold": 5.0})
 
 
 def _by_hand(accounts: list[list[Holder]], weighed: Policy) -> dict[object, object]:

@@ -142,6 +142,8 @@ class TestSchemes:
         self, planted: list[Planted], streams: dict[str, list[Decoded]]
     ) -> None:
         for entry in of("banned_returns", planted):
+            if len(entry.operator_refs) == 1:
+                continue  # of a firm that another platform banned
             stream = streams[entry.platform_id]
             files = {file.operator_ref: file for file in facts_of(OperatorRegistered, stream)}
             before, after = (files[ref] for ref in entry.operator_refs)
@@ -156,6 +158,30 @@ class TestSchemes:
             assert before.bank_accounts == after.bank_accounts
             assert (before.devices == after.devices) == (entry.strength == "strong")
             assert sequence == [before.operator_ref, before.operator_ref, after.operator_ref]
+
+    def test_open_an_account_elsewhere_under_the_same_number_after_a_ban(self) -> None:
+        source = marketplace(events=120_000, seed=5)
+        entries = [entry for entry in of("banned_returns", source.truth()) if len(entry.operator_refs) == 1]
+        banned: dict[str, tuple[str, str]] = {}
+        opened: dict[tuple[str, str], tuple[str, str]] = {}
+        for platform_id in source.platform_ids:
+            stream = list(decoded(source.events(platform_id)))
+            files = {file.operator_ref: file for file in facts_of(OperatorRegistered, stream)}
+            for event in stream:
+                if isinstance(event.fact, OperatorDeregistered):
+                    banned[str(files[event.fact.operator_ref].registration)] = (platform_id, event.envelope.time or "")
+                elif isinstance(event.fact, OperatorRegistered):
+                    opened[platform_id, event.fact.operator_ref] = (
+                        str(event.fact.registration),
+                        event.envelope.time or "",
+                    )
+
+        late = {
+            place
+            for place, (number, at) in opened.items()
+            if (ban := banned.get(number)) is not None and ban[0] != place[0] and at > ban[1]
+        }
+        assert {(entry.platform_id, entry.operator_refs[0]) for entry in entries} == late != set()
 
     def test_keep_their_serials_apart_from_ordinary_ones(self, planted: list[Planted]) -> None:
         campaigns = of("brushing_ring", planted) + of("bought_reviews", planted)
