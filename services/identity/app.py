@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.identity import purge_routes, registry_routes
+from services.identity import consent_routes, purge_routes, registry_routes
 from services.identity.badge_routes import router as badge_router
 from services.identity.badge_tally import Tally
 from services.identity.intake import INGEST
@@ -26,6 +26,7 @@ def create_app(settings: Settings) -> FastAPI:
         personal_router(vault),
         badge_router,
         purge_routes.router,
+        consent_routes.router,
         registry_routes.router,
         rule_values_router(RuleValue, tag="identity"),
         title="Crosswatch identity",

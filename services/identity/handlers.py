@@ -5,12 +5,18 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import links, personal_reads, registrations, shops
+from services.identity import consents, links, personal_reads, registrations, shops
 from services.identity.registrations import Recorded
 from services.identity.shops import Shops
 from services.identity.vault import Vault
 from shared.consumer import Handlers
-from shared.events.platform import OperatorChanged, OperatorDeregistered, OperatorRegistered
+from shared.events.platform import (
+    ConsentRecorded,
+    MessageSent,
+    OperatorChanged,
+    OperatorDeregistered,
+    OperatorRegistered,
+)
 from shared.identifiers import account_id
 from shared.messaging import publish
 from shared.received import Received
@@ -36,7 +42,13 @@ def handlers(vault: Vault) -> Handlers:
         events = [event for own, linked in zip(recorded, found, strict=True) for event in [*own.events, *linked]]
         await publish(session, events, source="identity")
 
-    return dict.fromkeys((OperatorRegistered, OperatorChanged, OperatorDeregistered), on_operators)
+    about_operators: Handlers = dict.fromkeys((OperatorRegistered, OperatorChanged, OperatorDeregistered), on_operators)
+    return {**about_operators, ConsentRecorded: on_contacts, MessageSent: on_contacts}
+
+
+async def on_contacts(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Keep consents and messages, and see which messages had no consent."""
+    await publish(session, await consents.record(session, received), source="identity")
 
 
 def _shops(one: Received, owner: UUID) -> Shops:

@@ -3,8 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from shared.events.platform import OperatorChanged, OperatorDeregistered, OperatorRegistered
-from shared.identifiers import account_id
+from shared.events.platform import (
+    ConsentRecorded,
+    MessageSent,
+    OperatorChanged,
+    OperatorDeregistered,
+    OperatorRegistered,
+)
+from shared.identifiers import account_id, derived_id
 from shared.ingest import Ingest
 from shared.ingest_faults import Fault
 
@@ -22,6 +28,10 @@ def _fault(_: str, event: Any) -> Fault | None:
     return None
 
 
+def _person(platform_id: str, event: Any) -> UUID:  # any event that names its person
+    return derived_id("person", platform_id, event.person_ref)
+
+
 INGEST = Ingest(
     topic=TOPIC,
     faults=_fault,
@@ -29,5 +39,7 @@ INGEST = Ingest(
         OperatorRegistered: _account,
         OperatorChanged: _account,
         OperatorDeregistered: _account,
+        ConsentRecorded: _person,
+        MessageSent: _person,
     },
 )

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import registry, remedies, reverification, shops
 from services.identity.badge_tables import BadgeDay, IssuedBadge
+from services.identity.consent_tables import SentMessage
 from services.identity.link_tables import OperatorLink, ReturnedAccount
 from services.identity.models import Account, AccountLink, Operator, RegistrationFile
 from services.identity.personal import HIDDEN
@@ -142,6 +143,7 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
     states = select(Account.state, func.count()).group_by(Account.state)
     issued = select(func.count()).select_from(IssuedBadge)
     looked_at = select(BadgeDay.status, func.sum(BadgeDay.checks)).group_by(BadgeDay.status)
+    unconsented = select(func.count()).where(SentMessage.reason.is_not(None))
     links = select(func.count()).select_from(OperatorLink)
     returned = select(func.count()).where(ReturnedAccount.came_back)
     return {
@@ -154,6 +156,7 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
         "states": {state: n for state, n in (await session.execute(states)).all()},
         "badges": (await session.execute(issued)).scalar_one(),
         "badge_checks": {status: int(n) for status, n in (await session.execute(looked_at)).all()},
+        "consent_violations": (await session.execute(unconsented)).scalar_one(),
         "links": (await session.execute(links)).scalar_one(),
         "returned": (await session.execute(returned)).scalar_one(),
     }

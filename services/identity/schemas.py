@@ -89,6 +89,7 @@ class SummaryOut(BaseModel):
     states: dict[str, int]
     badges: int
     badge_checks: dict[str, int]
+    consent_violations: int
     links: int
     returned: int
 

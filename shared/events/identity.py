@@ -88,6 +88,35 @@ class OperatorPurged(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=Tr
     purge_id: UUID
 
 
+class _ContactEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "identity.contacts"
+    violation_id: UUID
+    platform_id: str
+    purpose: str
+    channel: str
+    account_id: UUID | None = None
+
+    def key(self) -> UUID:
+        """Return the violation: its history stays in order."""
+        return self.violation_id
+
+
+class ConsentViolated(_ContactEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A person was written to, or enrolled, without consent in force; it is named by its platform's reference only."""
+
+    type: ClassVar[str] = "identity.consent.violated.v1"
+    person_ref: str
+    sent_at: datetime
+    reason: Literal["no_consent", "consent_withdrawn"]
+    rule: str
+
+
+class ConsentViolationCleared(_ContactEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A consent that is older than the message became known: it was no violation."""
+
+    type: ClassVar[str] = "identity.consent.violation_cleared.v1"
+
+
 class LinkReason(Struct, frozen=True, kw_only=True):
     """What two parties agree on, the bits it adds to the score, and how many operators hold the value in all."""
 
@@ -195,6 +224,8 @@ EVENTS: tuple[type[Event], ...] = (
     LinkLost,
     RetentionEnded,
     OperatorPurged,
+    ConsentViolated,
+    ConsentViolationCleared,
     BadgeIssued,
     BadgeRevoked,
 )

@@ -13,6 +13,8 @@ Currency = Annotated[str, Meta(min_length=3, max_length=3, description="ISO 4217
 Country = Annotated[str, Meta(min_length=2, max_length=2, description="ISO 3166-1 alpha-2 code")]
 Zoned = Annotated[datetime, Meta(tz=True)]
 Mode = Literal["B2B", "B2C", "C2C"]
+Purpose = Annotated[str, Meta(min_length=1, max_length=80, description="Such as marketing, enrolment, order")]
+Channel = Annotated[str, Meta(min_length=1, max_length=40, description="Such as sms, email, phone, app")]
 IncidentKind = Literal[
     "data_breach",
     "intrusion",
@@ -104,6 +106,31 @@ class OperatorDeregistered(PlatformEvent, frozen=True, kw_only=True, omit_defaul
     to: ClassVar[str] = "identity"
     operator_ref: Ref
     reason: Literal["left", "removed", "banned"] = "left"
+
+
+class ConsentRecorded(PlatformEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A person gave or withdrew consent to something; without a channel, to all of them."""
+
+    type: ClassVar[str] = "platform.consent.recorded.v1"
+    to: ClassVar[str] = "identity"
+    person_ref: Ref
+    purpose: Purpose
+    channel: Channel | None = None
+    granted: bool = True
+    # When it was given or withdrawn; the event's time where it is not stated.
+    granted_at: Zoned | None = None
+
+
+class MessageSent(PlatformEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A platform, or an operator on it, wrote to a person, or enrolled it in something."""
+
+    type: ClassVar[str] = "platform.message.sent.v1"
+    to: ClassVar[str] = "identity"
+    person_ref: Ref
+    purpose: Purpose
+    channel: Channel
+    operator_ref: Ref | None = None
+    sent_at: Zoned | None = None
 
 
 class _ListingFile(PlatformEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -289,6 +316,8 @@ PLATFORM_EVENTS: tuple[type[PlatformEvent], ...] = (
     OperatorRegistered,
     OperatorChanged,
     OperatorDeregistered,
+    ConsentRecorded,
+    MessageSent,
     ListingPublished,
     ListingChanged,
     ListingWithdrawn,
