@@ -66,8 +66,9 @@ REVIEWS: dict[str, Feature] = {
     "reviews_day": Feature(pl.Int64, "count", "day", "Reviews of the operator"),
 }
 OPERATORS: dict[str, Feature] = {
-    "verdict": Feature(pl.String, "class", "now", "What identity found: verified, rejected, unverified"),
+    "verdict": Feature(pl.String, "class", "now", "What identity found: verified, rejected, unverified, lapsed"),
     "licence_fault": Feature(pl.Boolean, "flag", "now", "A reason concerns the licence or its scope"),
+    "qualification_fault": Feature(pl.Boolean, "flag", "now", "A reason concerns a qualification that a trade needs"),
     "number_fault": Feature(pl.Boolean, "flag", "now", "A reason concerns the registration number"),
     "reasons": Feature(pl.Int64, "count", "now", "Reasons that identity gave"),
     "banned": Feature(pl.Boolean, "flag", "now", "The platform ended the account by a ban"),

@@ -26,6 +26,7 @@ from shared.events.disputes import ComplaintFiled, ComplaintResolved
 from shared.events.identity import (
     OperatorCleared,
     OperatorDeregistered,
+    OperatorLapsed,
     OperatorRejected,
     OperatorReturned,
     OperatorUnverified,
@@ -132,6 +133,7 @@ HANDLERS: Handlers = {
     OperatorVerified: on_operators,
     OperatorRejected: on_operators,
     OperatorUnverified: on_operators,
+    OperatorLapsed: on_operators,
     OperatorDeregistered: on_operators,
     OperatorReturned: on_returns,
     OperatorCleared: on_returns,

@@ -18,6 +18,7 @@ from shared.database import kept
 from shared.events.identity import (
     OperatorCleared,
     OperatorDeregistered,
+    OperatorLapsed,
     OperatorRejected,
     OperatorReturned,
     OperatorUnverified,
@@ -25,12 +26,13 @@ from shared.events.identity import (
 )
 
 Linked = OperatorReturned | OperatorCleared
-Checked = OperatorVerified | OperatorRejected | OperatorUnverified | OperatorDeregistered
+Checked = OperatorVerified | OperatorRejected | OperatorUnverified | OperatorLapsed | OperatorDeregistered
 
 _VERDICTS: dict[type[Any], str] = {
     OperatorVerified: "verified",
     OperatorRejected: "rejected",
     OperatorUnverified: "unverified",
+    OperatorLapsed: "lapsed",
     OperatorDeregistered: "deregistered",
 }
 
@@ -82,7 +84,7 @@ def _return_features(event: Linked) -> dict[str, Any]:
 
 
 def _reasons(event: Checked) -> list[str]:
-    return event.reasons if isinstance(event, OperatorRejected | OperatorUnverified) else []
+    return event.reasons if isinstance(event, OperatorRejected | OperatorUnverified | OperatorLapsed) else []
 
 
 def _features(event: Checked) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def _features(event: Checked) -> dict[str, Any]:
         **dict.fromkeys(OPERATORS),
         "verdict": _VERDICTS[type(event)],
         "licence_fault": any(reason.startswith("licence_") for reason in reasons),
+        "qualification_fault": any(reason.startswith("qualification_") for reason in reasons),
         "number_fault": any(reason.startswith("number_") for reason in reasons),
         "reasons": len(reasons),
         "banned": isinstance(event, OperatorDeregistered) and event.reason == "banned",

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest_asyncio
 
-from shared.events.identity import LinkReason, OperatorCleared, OperatorReturned
+from shared.events.identity import LinkReason, OperatorCleared, OperatorLapsed, OperatorRejected, OperatorReturned
 from shared.events.risk import AlertRaised, AlertWithdrawn
 from shared.identifiers import account_id
 from tests.services.doors import OpenService, Service
@@ -87,3 +88,26 @@ class TestReturns:
 
                 states = [row[-1] for row in await seen(risk)]
                 assert ("open" in states) is expected
+
+
+class TestFindings:
+    async def test_of_a_missing_qualification_and_of_a_lapse_are_alerted(self, risk: Service) -> None:
+        about: dict[str, Any] = {
+            "occurred_at": OPENED,
+            "account_id": BACK,
+            "operator_id": BACK,
+            "platform_id": "north",
+            "operator_ref": "back",
+            "jurisdiction": "CN",
+            "entity_type": "company",
+        }
+        rejected = OperatorRejected(**about, version=1, reasons=["qualification_missing_food_trade"])
+        lapsed = OperatorLapsed(**about, version=2, reasons=["verification_overdue"], verified_at=OPENED)
+
+        await handle(risk, [rejected])
+        await handle(risk, [lapsed])
+
+        rules = await risk.rows("SELECT rule, severity FROM alerts ORDER BY rule")
+        (known,) = await risk.rows("SELECT verdict, reasons FROM operators")
+        assert [tuple(row) for row in rules] == [("unqualified_operator", "high"), ("verification_lapsed", "medium")]
+        assert tuple(known) == ("lapsed", ["verification_overdue"])

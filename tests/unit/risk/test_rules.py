@@ -183,6 +183,11 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"text_times_day": 3, "text_length": 7},
     ),
     "five_star_burst": ({"five_stars_day": 15}, {"five_stars_day": 14}),
+    "unqualified_operator": (
+        {"verdict": "rejected", "qualification_fault": True},
+        {"verdict": "rejected", "qualification_fault": False},
+    ),
+    "verification_lapsed": ({"verdict": "lapsed"}, {"verdict": "unverified"}),
     "unlicensed_operator": (
         {"verdict": "rejected", "licence_fault": True},
         {"verdict": "unverified", "licence_fault": True},
