@@ -5,14 +5,14 @@ import contextlib
 import os
 import platform
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from benchmarks import rings, scoring, spine
+from benchmarks import badges, register, rings, scoring, spine
 from benchmarks.anchors import runs
 from benchmarks.load import Batch, make_batches
 from benchmarks.reference import raw_events_per_s
@@ -47,14 +47,11 @@ def main(
         name = f"spine.events_per_s.{broker}"
         if name.startswith(only) or f"spine.p99_ms_at_3000.{broker}".startswith(only):
             _keep(asyncio.run(_spine(broker, seconds)))
-    if "risk.rings_s_per_million_edges".startswith(only):
-        with _console.status("rings among a million pairs"):
-            found = rings.seconds_per_million_edges()
-        _keep([found])
-    if "risk.scored_per_s_core".startswith(only):
-        with _console.status("scoring, a hundred thousand keys"):
-            scored = scoring.scored_per_s_core()
-        _keep([scored])
+    for name, (said, measure) in _ALONE.items():
+        if name.startswith(only):
+            with _console.status(said):
+                found = measure()
+            _keep([found])
     if any(name.startswith(only) for name in _ANCHORED):
         _keep(_anchored(anchors))
     if not only:
@@ -80,6 +77,12 @@ def _anchored(anchors: Path | None) -> list[Result]:
             return [missing(name, unit, str(error)) for name, unit in _ANCHORED.items()]
 
 
+_ALONE: dict[str, tuple[str, Callable[[], Result]]] = {
+    "risk.rings_s_per_million_edges": ("rings among a million pairs", rings.seconds_per_million_edges),
+    "risk.scored_per_s_core": ("scoring, a hundred thousand keys", scoring.scored_per_s_core),
+    "identity.badges_per_s_core": ("badges on pages", badges.badges_per_s_core),
+    "identity.lookup_p99_ms": ("looking up operators among a million", register.lookup_p99_ms),
+}
 _ANCHORED = {
     "risk.anchor_events_per_s": "events/s",
     "risk.anchor_vs_quix": "ratio",
@@ -87,9 +90,7 @@ _ANCHORED = {
     "risk.restored_s_per_million_keys": "s",
 }
 _LATER = {
-    "identity.lookup_p99_ms": "ms",
     "identity.name_search_p99_ms": "ms",
-    "identity.badges_per_s_core": "1/s",
     "governance.linter_mb_per_s": "MB/s",
     "listings.screened_per_s_core": "1/s",
     "listings.rescan_s_per_million": "s",
