@@ -5,6 +5,15 @@ import pytest_asyncio
 from services.credit.handlers import HANDLERS
 from shared.auth import Role
 from shared.events.catalogue import PUBLISHED
+from shared.events.identity import (
+    BadgeIssued,
+    BadgeRevoked,
+    OperatorCleared,
+    OperatorLapsed,
+    OperatorPurged,
+    OperatorReturned,
+    RetentionEnded,
+)
 from shared.identifiers import new_id
 from shared.topics import SUBSCRIPTIONS
 from tests.services.credit.factories import OWNER, alert_raised, day, linked
@@ -71,7 +80,12 @@ class TestPublic:
         assert (await credit.client.get(f"/public/v1/operators/{new_id()}")).status_code == 404
 
 
-def test_every_event_of_the_topics_that_credit_reads_has_a_handler() -> None:
+# Alerts of risk say what of these counts; counted here too it would count twice.
+LEFT = {OperatorLapsed, OperatorReturned, OperatorCleared, RetentionEnded, OperatorPurged, BadgeIssued, BadgeRevoked}
+
+
+def test_every_event_of_the_topics_that_credit_reads_has_a_handler_or_is_left_on_purpose() -> None:
     read = {kind for kind in PUBLISHED if kind.topic in SUBSCRIPTIONS["credit"]}
 
-    assert set(HANDLERS) == read
+    assert set(HANDLERS) | LEFT == read
+    assert not set(HANDLERS) & LEFT
