@@ -89,7 +89,12 @@ class AppliedOut(BaseModel):
 def rule_values_router(table: type[RecordedRuleRow], *, tag: str) -> APIRouter:
     """Return the door to a service's rule values."""
     router = APIRouter(tags=[tag])
+    _add_lists(router, table)
+    _add_statements(router, table)
+    return router
 
+
+def _add_lists(router: APIRouter, table: type[RecordedRuleRow]) -> None:
     @router.get("/v1/rule-values", response_model=RuleValueList, responses=problems(401, 403, 422))
     async def list_rule_values(
         session: SessionDep,
@@ -129,6 +134,8 @@ def rule_values_router(table: type[RecordedRuleRow], *, tag: str) -> APIRouter:
             "gave_way": [value._asdict() for value in found.gave_way],
         }
 
+
+def _add_statements(router: APIRouter, table: type[RecordedRuleRow]) -> None:
     @router.post(
         "/v1/rule-values",
         status_code=201,
@@ -140,8 +147,6 @@ def rule_values_router(table: type[RecordedRuleRow], *, tag: str) -> APIRouter:
         require(caller, *_KEEPERS)
         stated = Statement(**body.model_dump())
         return _shown(await state_value(session, table, stated, by=caller.subject, at=utc_now()))
-
-    return router
 
 
 def _shown(row: RecordedRuleRow) -> RuleValueOut:

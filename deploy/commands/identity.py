@@ -1,4 +1,4 @@
-"""Numbers of a file checked, and extracts of public registers loaded, by identity's own functions."""
+"""Numbers of a file checked, extracts of public registers loaded, keys wrapped anew, by identity's own functions."""
 
 import csv
 from collections.abc import Mapping
@@ -10,11 +10,13 @@ import typer
 from deploy.commands import screen
 from deploy.commands.refusals import or_end
 from deploy.commands.registry import registry
+from deploy.commands.rewrapping import rewrap
 from deploy.commands.rows import ColumnMissing, Row, Rows, names_of, shown
 from services.identity.numbers import check_number
 
-identity = typer.Typer(help="The registers of the identity service.", no_args_is_help=True)
+identity = typer.Typer(help="The registers and keys of the identity service.", no_args_is_help=True)
 identity.command("registry")(registry)
+identity.command("rewrap")(rewrap)
 
 
 @identity.command("check")

@@ -38,6 +38,17 @@ async def verifying_keys(session: AsyncSession) -> list[OKPKey]:
     return [OKPKey.import_key(row.public) for row in rows]
 
 
+async def rewrap(session: AsyncSession, masters: MasterKeys) -> int:
+    """Wrap private halves that an older master key wraps by the current one; return how many."""
+    await session.execute(_ALONE)
+    older = (await session.execute(select(BadgeKey).where(BadgeKey.master != masters.current))).scalars().all()
+    for row in older:
+        subject = derived_id("badge-key", row.kid)
+        row.wrapped = masters.wrapped(subject, masters.unwrapped(subject, 1, row.master, row.wrapped))
+        row.master = masters.current
+    return len(older)
+
+
 async def _newest(session: AsyncSession) -> BadgeKey | None:
     statement = select(BadgeKey).order_by(BadgeKey.created_at.desc(), BadgeKey.kid).limit(1)
     found: BadgeKey | None = (await session.execute(statement)).scalar_one_or_none()

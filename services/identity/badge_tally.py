@@ -9,7 +9,7 @@ import structlog
 
 from services.identity.badge_checks import Status
 from shared.clock import utc_now
-from shared.database import CONNECTION_ERRORS, driver, transaction
+from shared.database import driver, is_connection_error, transaction
 
 log = structlog.get_logger(__name__)
 
@@ -49,10 +49,13 @@ class Tally:
         if not self._counts:
             return
         counts, self._counts = self._counts, Counter()
-        days, statuses = zip(*counts, strict=True)
+        # In one order, so that two processes do not wait for each other.
+        rows = [(*key, counts[key]) for key in sorted(counts)]
         try:
             async with transaction(app.state.sessions) as session:
-                await (await driver(session)).execute(_COUNT, list(days), list(statuses), list(counts.values()))
-        except CONNECTION_ERRORS as error:
+                await (await driver(session)).execute(_COUNT, *map(list, zip(*rows, strict=True)))
+        except Exception as error:
             self._counts.update(counts)
+            if not is_connection_error(error):
+                raise
             log.warning("badge_checks_wait", error=repr(error))

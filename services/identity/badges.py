@@ -44,7 +44,7 @@ class AccountUnknown(NotFound):
 
 
 class VerifyingKeys:
-    """The public keys as this process knows them; an unknown one is looked for at once."""
+    """The public keys as this process knows them."""
 
     def __init__(self) -> None:
         self._keys: list[OKPKey] = []
@@ -56,6 +56,10 @@ class VerifyingKeys:
             self._keys = await badge_keys.verifying_keys(session)
             self._until = time.monotonic() + FRESH_SECONDS
         return self._keys
+
+    def forget(self) -> None:
+        """Let the keys be read again."""
+        self._until = 0.0
 
 
 async def issue(session: AsyncSession, masters: MasterKeys, account_id: UUID, *, now: datetime, to: str) -> IssuedBadge:
@@ -128,14 +132,24 @@ async def check_id(session: AsyncSession, badge_id: UUID, page: str | None, *, n
 
 async def check_token(session: AsyncSession, token: str, page: str | None, *, now: datetime) -> Check:
     """Return the verdict on a signed badge: by its signature, by what was revoked until now, by where it is shown."""
+    keys = kept(session, VerifyingKeys)
     try:
-        said = badge_tokens.read(token, await kept(session, VerifyingKeys).of(session))
+        said = await _read(session, keys, token)
     except Forged as error:
         return forged(str(error))
     found = await session.get(IssuedBadge, said.id)
     if found is None:
         return forged("it is signed, and was never issued")
     return check(said, revoked_at=found.revoked_at, page=page, now=now)
+
+
+async def _read(session: AsyncSession, keys: VerifyingKeys, token: str) -> Badge:
+    """Return what a badge says, by a key of this very moment where those known do not do. Raises Forged."""
+    try:
+        return badge_tokens.read(token, await keys.of(session))
+    except Forged:
+        keys.forget()
+        return badge_tokens.read(token, await keys.of(session))
 
 
 async def revoked(session: AsyncSession) -> list[IssuedBadge]:

@@ -25,8 +25,8 @@ _STORE = """
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bytea[]) ON CONFLICT DO NOTHING
 """
 _DESTROY = """
-    UPDATE subject_keys SET wrapped = NULL, destroyed_at = $2 WHERE subject = $1 AND destroyed_at IS NULL
-    RETURNING generation
+    UPDATE subject_keys SET wrapped = NULL, destroyed_at = $3
+    WHERE subject = $1 AND generation = ANY ($2::int[]) AND destroyed_at IS NULL
 """
 _WRAPPED_BY_OTHERS = """
     SELECT subject, generation, master, wrapped FROM subject_keys
@@ -97,11 +97,10 @@ class KeyStore:
         async with transaction(self._sessions) as session:
             return self._unwrapped(await (await driver(session)).fetch(_LOAD, list(subjects)))
 
-    async def destroy(self, subject: UUID, *, at: datetime) -> list[int]:
-        """Destroy a subject's keys for good; return the generations that lived."""
+    async def destroy(self, subject: UUID, generations: Collection[int], *, at: datetime) -> None:
+        """Destroy some of a subject's keys for good; those that came since go on."""
         async with transaction(self._sessions) as session:
-            rows = await (await driver(session)).fetch(_DESTROY, subject, at)
-        return sorted(row["generation"] for row in rows)
+            await (await driver(session)).execute(_DESTROY, subject, list(generations), at)
 
     async def rewrap(self) -> int:
         """Wrap some keys that an older master key wraps by the current one; return how many."""

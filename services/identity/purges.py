@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 KIND = "crosswatch-purge+jws"
 _POLL_SECONDS = 5.0
+_ENDED = frozenset({"deregistered", "banned"})
+# A clock that ran out is so called once that was told; until then the time tells.
+_RUN_OUT = frozenset({"running", "expired"})
 # Blind values let others be recognised by what the account said; they go with it. Its links speak of it no more.
 _FORGET = (
     "DELETE FROM blind_values WHERE account_id = $1",
@@ -89,7 +92,8 @@ async def finish(sessions: Sessions, vault: Vault, purge_id: UUID) -> Purge:
         begun = await found(session, purge_id)
     if begun.certificate is not None:
         return begun
-    await vault.keys.destroy(begun.account_id, at=utc_now())
+    # None that was made since: an account that its platform opened again has another.
+    await vault.keys.destroy(begun.account_id, begun.generations, at=utc_now())
     async with transaction(sessions) as session:
         row = await session.get_one(Purge, purge_id, with_for_update=True)
         if row.certificate is None:
@@ -147,11 +151,11 @@ async def _begin(session: AsyncSession, vault: Vault, asked: Asked) -> Purge:
     if known is not None:
         return known
     term = await retention.term_of(session, account)
-    if account.state == "active" or term is None:
+    if account.state not in _ENDED or term is None:
         raise NotYet(f"the account is {account.state}: its file is kept for as long as it is open, and years beyond")
     row = term.row
-    if row.due_at is None or row.state == "paused":
-        raise NotYet("the file is kept until further notice: its period was paused")
+    if row.due_at is None or row.state not in _RUN_OUT:
+        raise NotYet(f"the file is kept until further notice: its period is {row.state}")
     if asked.at < row.due_at:
         raise NotYet(f"the file is kept until {row.last_day} ({term.source})")
     begun = Purge(
@@ -174,11 +178,11 @@ async def _begin(session: AsyncSession, vault: Vault, asked: Asked) -> Purge:
 
 
 async def _certify(session: AsyncSession, vault: Vault, row: Purge) -> None:
-    for statement in _FORGET:
-        await (await driver(session)).execute(statement, row.account_id)
     account = await session.get_one(Account, row.account_id, with_for_update=True)
     if account.version == row.version:
         account.state = "purged"
+        for statement in _FORGET:
+            await (await driver(session)).execute(statement, row.account_id)
     row.purged_at = now = utc_now()
     said = Certificate(
         id=row.id,

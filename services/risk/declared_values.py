@@ -28,11 +28,7 @@ _WAITING = """
     GROUP BY d.id ORDER BY d.id LIMIT $3
 """
 _DONE = "UPDATE declarations SET is_compared = true WHERE id = ANY ($1::uuid[])"
-_OPEN = """
-    SELECT id FROM alerts
-    WHERE state = 'open' AND rule IN (SELECT code FROM rules WHERE stream = $1) AND transaction_id = ANY ($2::uuid[])
-        AND evidence && $3::text[]
-"""
+_RULES = "SELECT DISTINCT code FROM rules WHERE stream = $1 ORDER BY code"
 
 
 class Sold(NamedTuple):
@@ -72,11 +68,11 @@ async def _judge(session: AsyncSession, ready: Sequence[Compared], values: RuleV
         for one, hits in zip(ready, found, strict=True)
         for hit in hits
     ]
-    transactions, names = [one.subject.transaction_id for one in ready], [one.subject.evidence[0] for one in ready]
-    standing = await connection.fetch(_OPEN, STREAM, transactions, names)
-    holds = {one.id for one in raised}
+    codes = [row["code"] for row in await connection.fetch(_RULES, STREAM)]
+    # An alert is of a declaration, whichever order that names by now.
+    possible = {alerts.alert_id(code, one.subject) for code in codes for one in ready}
     await alerts.raise_alerts(session, raised)
-    await alerts.withdraw(session, [row["id"] for row in standing if row["id"] not in holds], at=at)
+    await alerts.withdraw(session, list(possible - {one.id for one in raised}), at=at)
     await connection.execute(_DONE, [one.id for one in ready])
 
 

@@ -5,7 +5,11 @@ from uuid import UUID
 
 import pytest_asyncio
 
+from services.identity import badge_keys
+from services.identity.sealing import MasterKeys
 from shared.auth import Role
+from shared.clock import utc_now
+from shared.database import transaction
 from shared.events.identity import BadgeIssued, BadgeRevoked
 from shared.identifiers import account_id
 from tests.services.doors import OpenService, Service
@@ -132,6 +136,7 @@ class TestVerify:
 
     async def test_goes_on_when_keys_are_rotated(self, identity: Service) -> None:
         before = await issued(identity)
+        await verdict(identity, before["token"])
         keys = (await identity.post("/v1/badge-keys/rotation", {}, Role.ADMINISTRATOR)).json()["keys"]
         after = await issued(identity, platform_id="north")
 
@@ -141,6 +146,22 @@ class TestVerify:
         assert all("d" not in key for key in published)
         assert await verdict(identity, after["token"]) == "valid"
         assert await verdict(identity, before["token"]) == "revoked", "another took its place, and its signature holds"
+
+
+class TestMasterKeys:
+    async def test_may_change_under_the_keys_that_sign(self, identity: Service) -> None:
+        await issued(identity)
+        path = identity.settings.var_dir / "secrets" / "identity-master.keys"
+        old, new = bytes.fromhex(path.read_text().strip()), bytes([7] * 32)
+        async with transaction(identity.sessions) as session:
+            wrapped = await badge_keys.rewrap(session, MasterKeys([new, old]))
+
+        async with transaction(identity.sessions) as session:
+            key = await badge_keys.signing_key(session, MasterKeys([new]), now=utc_now())
+            published = await badge_keys.verifying_keys(session)
+
+        assert wrapped == 1
+        assert [one.kid for one in published] == [key.kid]
 
 
 class TestRevoke:

@@ -138,7 +138,7 @@ class TestPurge:
         vault: Vault = identity.app.state.vault
         async with transaction(identity.sessions) as session:
             begun = await purges._begin(session, vault, Asked(SHOP, "officer", datetime.now(UTC)))
-        await vault.keys.destroy(SHOP, at=datetime.now(UTC))
+        await vault.keys.destroy(SHOP, [1], at=datetime.now(UTC))
 
         worker = Purging(identity.sessions, vault)
         done = [await worker.once(), await worker.once()]
@@ -147,6 +147,35 @@ class TestPurge:
         assert done == [1, 0]
         assert shown["generations"] == [1], "as they were when it began"
         assert (await certificate(identity, shown["certificate"]))["keys_destroyed"] == [1]
+
+    async def test_that_breaks_off_spares_what_the_account_says_when_it_is_opened_again(
+        self, identity: Service
+    ) -> None:
+        operator = await left(identity, LONG_AGO)
+        vault: Vault = identity.app.state.vault
+        async with transaction(identity.sessions) as session:
+            await purges._begin(session, vault, Asked(SHOP, "officer", datetime.now(UTC)))
+        await vault.keys.destroy(SHOP, [1], at=datetime.now(UTC))
+        await told(identity, operator_changed(time=OF_LATE, representative="Han Mei"))
+
+        await Purging(identity.sessions, vault).once()
+
+        (account,) = await identity.rows("SELECT state FROM accounts")
+        assert (await representative(identity, operator))["fields"] == {"representative": "Han Mei"}
+        assert account["state"] == "active"
+        assert await identity.rows("SELECT * FROM link_sketches") != []
+
+    async def test_is_refused_for_an_account_that_was_opened_again_and_lapsed(self, identity: Service) -> None:
+        await left(identity, LONG_AGO)
+        await told(identity, operator_changed(time="2022-03-01T00:00:00Z"))
+        await identity.rows("UPDATE accounts SET state = 'lapsed'")
+        lapsed = await purged(identity)
+        # Even called ended, the period that was begun back then was stopped.
+        await identity.rows("UPDATE accounts SET state = 'deregistered'")
+        stopped = await purged(identity)
+
+        assert (lapsed[0], "lapsed" in lapsed[1]["detail"]) == (409, True)
+        assert (stopped[0], "met" in stopped[1]["detail"]) == (409, True)
 
     async def test_waits_while_the_period_stands_still(self, identity: Service) -> None:
         await left(identity, LONG_AGO)

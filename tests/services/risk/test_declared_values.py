@@ -77,7 +77,7 @@ class TestDeclaredValue:
             {"value_minor": 10_000},
             {"value_minor": 5_000},
             {"value_minor": 900, "currency": "EUR"},
-            {"value_minor": 3_000, "currency": "XXX"},
+            {"value_minor": 3_000, "currency": "XTS"},
             {"value_minor": 3_000, "seller_ref": "another"},
         ],
     )
@@ -112,6 +112,15 @@ class TestDeclaredValue:
 
         assert (len(await alerted(risk)), len(await alerted(risk, "withdrawn"))) == (0, 1)
         assert len(await risk.published(AlertWithdrawn)) == 1
+
+    async def test_that_was_of_another_order_is_cleared(self, risk: Service) -> None:
+        await handle(risk, [paid(), paid(order_ref="cheap", trade=trade(goods_minor=3_000))])
+        await declared(risk, 3_000)
+
+        await told(risk, lodged(value_minor=3_000, order_ref="cheap"))
+        await go_round(risk.sessions)
+
+        assert (len(await alerted(risk)), len(await alerted(risk, "withdrawn"))) == (0, 1)
 
     async def test_is_compared_once(self, risk: Service) -> None:
         await handle(risk, [paid()])
