@@ -2,7 +2,8 @@
 
 As in the Civil Code of China, arts. 200 to 204: the day a period begins is not counted, a month ends on the day of the
 same number or on its last, a last day on which nobody works moves to the next working day, and the last day ends at its
-midnight where the jurisdiction is. A day that ends while the clock stands is not counted.
+midnight where the jurisdiction is. A day that ends while the clock stands is not counted. A period in hours begins at
+once (art. 201), is over on the instant and does not move; while the clock stands none is counted.
 """
 
 import calendar as months
@@ -15,12 +16,12 @@ import msgspec
 from shared.calendars import Calendar
 from shared.errors import Conflict, Invalid
 
-Unit = Literal["calendar_days", "working_days", "months"]
+Unit = Literal["hours", "calendar_days", "working_days", "months"]
 State = Literal["running", "paused", "met", "expired"]
 ActKind = Literal["paused", "resumed", "extended", "met", "expired"]
 
 _DAY = timedelta(days=1)
-_LONGEST: dict[Unit, int] = {"calendar_days": 11_000, "working_days": 7_500, "months": 360}
+_LONGEST: dict[Unit, int] = {"hours": 20_000, "calendar_days": 11_000, "working_days": 7_500, "months": 360}
 
 
 class ClockIsOver(Conflict):
@@ -94,8 +95,11 @@ def due(clock: Clock, calendar: Calendar) -> Due | None:
     """Return when a clock ends; None while it stands, since nobody knows for how long."""
     if clock.state == "paused":
         return None
-    stands = _standing(clock, calendar)
     amount = clock.amount + sum(act.amount for act in clock.acts if act.kind == "extended")
+    if clock.unit == "hours":
+        at = clock.started_at + timedelta(hours=amount) + _stood(clock)
+        return Due(calendar.day_of(at), at, is_provisional=False)
+    stands = _standing(clock, calendar)
     day = _counted(calendar.day_of(clock.started_at), amount, clock.unit, calendar, stands)
     while stands(day) or (clock.moves and not calendar.works(day)):
         day += _DAY
@@ -176,6 +180,17 @@ def _check_runs(clock: Clock, calendar: Calendar, at: datetime) -> None:
         raise WrongAct("the clock stands")
     if at >= ends.at:
         raise ClockIsOver(f"the period ran out at {ends.at.isoformat()}")
+
+
+def _stood(clock: Clock) -> timedelta:
+    """Return for how long a clock stood."""
+    stood, since = timedelta(), clock.started_at
+    for act in clock.acts:
+        if act.kind == "paused":
+            since = act.at
+        elif act.kind == "resumed":
+            stood += act.at - since
+    return stood
 
 
 def _standing(clock: Clock, calendar: Calendar) -> Callable[[date], bool]:

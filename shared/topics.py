@@ -13,7 +13,7 @@ DEAD_LETTER_SUFFIX = ".dlq"
 
 # Who reads what. A topic belongs to the service its name begins with: one outbox, one relay, one order.
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
-    "identity": ("identity.accepted",),
+    "identity": ("identity.accepted", "risk.alerts", "credit.levels"),
     "listings": ("listings.accepted",),
     "risk": (
         *("risk.accepted", "risk.sightings", "listings.transactions", "listings.reviews", "listings.listings"),

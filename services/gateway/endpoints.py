@@ -12,16 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.gateway.dialling import check_url
 from services.gateway.models import Attempt, Delivery, Endpoint
-from services.gateway.notices import PLATFORM
+from services.gateway.notices import FOR_PLATFORMS, PLATFORM
 from shared.auth import Caller, Role
 from shared.database import driver
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
-from shared.events.identity import OperatorCleared, OperatorReturned
 from shared.identifiers import new_id
 from shared.paging import Cursor
 
 _DEPARTMENTS = {Role.CUSTOMS: "customs", Role.TAX: "tax"}
-_FOR_PLATFORMS = frozenset({OperatorReturned.type, OperatorCleared.type})
+_FOR_PLATFORMS = frozenset(kind.type for kind in FOR_PLATFORMS)
 
 _REPLAY = """
     UPDATE deliveries SET state = 'pending', delivered_at = NULL

@@ -12,13 +12,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import driver
 from shared.events.credit import LevelChanged
-from shared.events.identity import OperatorCleared, OperatorLinked, OperatorReturned
+from shared.events.identity import (
+    OperatorCleared,
+    OperatorLinked,
+    OperatorReturned,
+    RemovalCarriedOut,
+    RemovalEscalated,
+    RemovalOrdered,
+    RemovalWithdrawn,
+)
 from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
 from shared.identifiers import account_id, derived_id
 from shared.received import Received
 
-Return = OperatorReturned | OperatorCleared
-AboutAccount = AlertRaised | AlertWithdrawn | DeclarationChannelled | Return
+# What a platform is told of its own accounts; identity says of which operator they are.
+FOR_PLATFORMS = (
+    *(OperatorReturned, OperatorCleared),
+    *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated),
+)
+FromIdentity = (
+    OperatorReturned | OperatorCleared | RemovalOrdered | RemovalCarriedOut | RemovalWithdrawn | RemovalEscalated
+)
+AboutAccount = AlertRaised | AlertWithdrawn | DeclarationChannelled | FromIdentity
 News = LevelChanged | AboutAccount
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -106,7 +121,7 @@ def wants(subscriber: Subscriber, event: News) -> bool:
     if event.type not in subscriber.types:
         return False
     if subscriber.department.startswith(PLATFORM):
-        return isinstance(event, Return) and subscriber.department == f"{PLATFORM}{event.platform_id}"
+        return isinstance(event, FOR_PLATFORMS) and subscriber.department == f"{PLATFORM}{event.platform_id}"
     if not isinstance(event, AlertRaised | AlertWithdrawn):
         return True
     return SEVERITIES.index(event.severity) >= SEVERITIES.index(subscriber.least_severity)
@@ -147,7 +162,7 @@ def _notice(one: Received, holders: Mapping[UUID, UUID]) -> Notice:
 
 def _subject(event: AboutAccount, holders: Mapping[UUID, UUID]) -> UUID:
     """Return the operator; the account until it is linked, the platform where no operator is known."""
-    if isinstance(event, Return):
+    if isinstance(event, FromIdentity):
         return event.operator_id
     if event.account_id is None:
         return account_id(event.platform_id, "")

@@ -18,13 +18,17 @@ NoticeType = Literal[
     "risk.declaration.channelled.v1",
     "identity.operator.returned.v1",
     "identity.operator.cleared.v1",
+    "identity.removal.ordered.v1",
+    "identity.removal.carried_out.v1",
+    "identity.removal.withdrawn.v1",
+    "identity.removal.escalated.v1",
 ]
 
 
 class EndpointIn(BaseModel):
     """Where a department or the calling platform wants which notices.
 
-    A platform is told of its own accounts that are linked to banned ones, and of nothing else.
+    A platform is told of its own accounts that are linked to banned ones or to be removed, and of nothing else.
     """
 
     model_config = ConfigDict(extra="forbid")

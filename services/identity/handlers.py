@@ -1,15 +1,17 @@
 """Door 2: registration files as they come back from the accepted log."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import consents, links, personal_reads, registrations, shops
+from services.identity import consents, links, personal_reads, registrations, removals, shops
 from services.identity.registrations import Recorded
 from services.identity.shops import Shops
 from services.identity.vault import Vault
 from shared.consumer import Handlers
+from shared.events.credit import LevelChanged
 from shared.events.platform import (
     ConsentRecorded,
     MessageSent,
@@ -17,6 +19,7 @@ from shared.events.platform import (
     OperatorDeregistered,
     OperatorRegistered,
 )
+from shared.events.risk import AlertRaised, AlertWithdrawn
 from shared.identifiers import account_id
 from shared.messaging import publish
 from shared.received import Received
@@ -40,15 +43,32 @@ def handlers(vault: Vault) -> Handlers:
         await shops.record(session, [_shops(one, owner) for one, owner in zip(opened, owners, strict=True)])
         found = await links.record(session, vault.blind, opened, owners)
         events = [event for own, linked in zip(recorded, found, strict=True) for event in [*own.events, *linked]]
+        events += await removals.follow(session, _moments(received))
         await publish(session, events, source="identity")
 
     about_operators: Handlers = dict.fromkeys((OperatorRegistered, OperatorChanged, OperatorDeregistered), on_operators)
-    return {**about_operators, ConsentRecorded: on_contacts, MessageSent: on_contacts}
+    about_persons: Handlers = dict.fromkeys((ConsentRecorded, MessageSent), on_contacts)
+    grounds: Handlers = dict.fromkeys((AlertRaised, AlertWithdrawn, LevelChanged), on_hits)
+    return {**about_operators, **about_persons, **grounds}
 
 
 async def on_contacts(session: AsyncSession, received: Sequence[Received]) -> None:
     """Keep consents and messages, and see which messages had no consent."""
     await publish(session, await consents.record(session, received), source="identity")
+
+
+async def on_hits(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Order platforms to remove what alerts and credit levels ask to remove, and take back what they no longer do."""
+    await publish(session, await removals.record(session, [one.event for one in received]), source="identity")
+
+
+def _moments(received: Sequence[Received]) -> dict[UUID, datetime]:
+    """Return the newest moment that events of each account are of."""
+    moments: dict[UUID, datetime] = {}
+    for one in received:
+        account = account_id(one.platform_id, one.event.operator_ref)
+        moments[account] = max(one.time, moments.get(account, one.time))
+    return moments
 
 
 def _shops(one: Received, owner: UUID) -> Shops:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import registry, remedies, reverification, shops
+from services.identity import registry, remedies, removal_questions, reverification, shops
 from services.identity.badge_tables import BadgeDay, IssuedBadge
 from services.identity.consent_tables import SentMessage
 from services.identity.link_tables import OperatorLink, ReturnedAccount
@@ -159,4 +159,5 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
         "consent_violations": (await session.execute(unconsented)).scalar_one(),
         "links": (await session.execute(links)).scalar_one(),
         "returned": (await session.execute(returned)).scalar_one(),
+        "removals": await removal_questions.counts(session),
     }

@@ -92,6 +92,7 @@ class SummaryOut(BaseModel):
     consent_violations: int
     links: int
     returned: int
+    removals: dict[str, int]
 
 
 class LinkReasonOut(BaseModel):

@@ -1,6 +1,6 @@
 """Kafka composition root of identity."""
 
-from services.identity import retention, reverification
+from services.identity import removals, retention, reverification
 from services.identity.handlers import handlers
 from services.identity.intake import INGEST
 from services.identity.purges import Purging
@@ -31,6 +31,6 @@ def consumers(settings: Settings) -> list[Task]:
     platforms = PlatformTopics(
         settings.service, INGEST.sealed_by(vault.seal), settings.kafka_bootstrap, sessions, member=settings.member
     )
-    firing = {**reverification.FIRING, retention.KIND: retention.on_ended}
+    firing = {**reverification.FIRING, retention.KIND: retention.on_ended, **removals.FIRING}
     clocks = Clockwork(settings.service, sessions, firing, reverification.now)
     return [accepted, platforms, clocks, Purging(sessions, vault)]

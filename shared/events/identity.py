@@ -211,6 +211,49 @@ class BadgeRevoked(_BadgeEvent, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
 
 
+class _RemovalEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "identity.operators"
+    order_id: UUID
+    account_id: UUID
+    operator_id: UUID
+    platform_id: str
+    operator_ref: str
+
+    def key(self) -> UUID:
+        """Return the account: its history stays in order."""
+        return self.account_id
+
+
+class RemovalOrdered(_RemovalEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A platform is ordered to remove an account by a day; `grounds` are the rules that ask for it."""
+
+    type: ClassVar[str] = "identity.removal.ordered.v1"
+    grounds: list[str]
+    acknowledge_by: datetime
+    remove_by: datetime
+
+
+class RemovalCarriedOut(_RemovalEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The account that was to be removed has ended."""
+
+    type: ClassVar[str] = "identity.removal.carried_out.v1"
+    because: str
+
+
+class RemovalWithdrawn(_RemovalEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An order rests on nothing any more, or a regulator took it back."""
+
+    type: ClassVar[str] = "identity.removal.withdrawn.v1"
+    because: str
+
+
+class RemovalEscalated(_RemovalEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A platform has not said in time that it read an order, or has not removed the account."""
+
+    type: ClassVar[str] = "identity.removal.escalated.v1"
+    what: Literal["not_acknowledged", "not_removed"]
+
+
 EVENTS: tuple[type[Event], ...] = (
     OperatorVerified,
     OperatorRejected,
@@ -228,4 +271,8 @@ EVENTS: tuple[type[Event], ...] = (
     ConsentViolationCleared,
     BadgeIssued,
     BadgeRevoked,
+    RemovalOrdered,
+    RemovalCarriedOut,
+    RemovalWithdrawn,
+    RemovalEscalated,
 )

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from shared.auth import Role
-from shared.events.identity import LinkReason, OperatorCleared, OperatorReturned
+from shared.events.identity import LinkReason, OperatorCleared, OperatorReturned, RemovalOrdered
 from shared.events.risk import AlertRaised
-from shared.identifiers import account_id
+from shared.identifiers import account_id, new_id
 from tests.services.gateway.customs import Gateway
 from tests.services.gateway.factories import alert_raised
 from tests.services.gateway.receiver import body_of
@@ -71,6 +72,26 @@ class TestNotices:
         (notice,) = await told(gateway)
 
         assert notice["banned_account_id"] == str(account_id("north", "banned"))
+
+    async def test_order_to_remove_an_own_account(self, gateway: Gateway) -> None:
+        await register(gateway, types=[RemovalOrdered.type])
+        account = account_id("north", "shop")
+        ordered = RemovalOrdered(
+            occurred_at=MARCH,
+            order_id=new_id(),
+            account_id=account,
+            operator_id=account,
+            platform_id="north",
+            operator_ref="shop",
+            grounds=["removal.level.D"],
+            acknowledge_by=MARCH,
+            remove_by=MARCH,
+        )
+
+        await handle(gateway.service, [ordered, msgspec.structs.replace(ordered, platform_id="south")])
+        (notice,) = await told(gateway)
+
+        assert (notice["order_id"], notice["grounds"]) == (str(ordered.order_id), ["removal.level.D"])
 
     async def test_name_it_to_a_regulator(self, gateway: Gateway) -> None:
         wanted = endpoint(department="regulator")

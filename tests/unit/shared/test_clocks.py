@@ -1,6 +1,7 @@
 """When periods end: by days, working days or months, where the law counts them, however often they stand."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -151,6 +152,24 @@ class TestActs:
         assert last_day(longer) == last_day(clock("2026-03-02T10:00", 30, "working_days"))
 
 
+class TestHours:
+    def test_are_counted_from_the_instant_and_end_at_night_and_on_a_holiday(self) -> None:
+        one = clock("2026-09-30T23:30", 72, "hours")
+        ends = due(one, CN)
+
+        assert ends is not None
+        assert (ends.at, ends.last_day) == (at("2026-10-03T23:30"), date(2026, 10, 3))
+
+    def test_are_not_counted_while_the_clock_stands(self) -> None:
+        one = pause(clock("2026-03-02T10:00", 4, "hours"), CN, at=at("2026-03-02T11:00"), by="x", because="y")
+        longer = extend(resume(one, at=at("2026-03-02T20:30"), by="x"), CN, at=at("2026-03-02T21:00"), **_ONE_MORE)
+
+        ends = due(longer, CN)
+        assert ends is not None
+        assert ends.at == at("2026-03-03T00:30")
+
+
+_ONE_MORE: Any = {"amount": 1, "by": "chief", "because": "complicated"}
 CLOCKS = st.builds(
     lambda where, started, amount, unit: begin(
         calendar_of(where), at=started, amount=amount if unit != "months" else 1 + amount % 12, unit=unit
