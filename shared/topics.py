@@ -20,7 +20,8 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
         *("identity.operators", "disputes.complaints", "identity.numbers", "listings.numbers", "risk.numbers"),
     ),
     "credit": ("listings.transactions", "identity.operators", "risk.alerts", "disputes.complaints"),
-    "gateway": ("risk.alerts", "risk.declarations", "credit.levels", "identity.operators"),
+    "disputes": ("identity.disclosures",),
+    "gateway": ("risk.alerts", "risk.declarations", "credit.levels", "identity.operators", "identity.disclosures"),
 }
 
 

@@ -1,10 +1,11 @@
-"""`python -m services.disputes api|worker|relay`. Nothing is consumed here yet: the worker only waits."""
+"""`python -m services.disputes api|worker|relay`."""
 
 import asyncio
 
 from services.disputes.app import create_app
 from services.disputes.settings import Settings
-from shared.process import main, relay, serve
+from services.disputes.worker import consumers
+from shared.process import consume, main, relay, serve
 from shared.settings import service_settings
 
 
@@ -16,7 +17,7 @@ async def run(role: str, stop: asyncio.Event) -> None:
     elif role == "relay":
         await relay(settings, stop)
     else:
-        await stop.wait()
+        await consume(consumers(settings), stop)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,24 @@ class Complaint(Base):
     resolved_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
+class Liability(Base):
+    """A platform that is to pay in a seller's place, and by which article."""
+
+    __tablename__ = "liabilities"
+    __table_args__ = (Index("ix_liabilities_since_id", "since", "id"),)
+
+    # Of the request that was not answered.
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    platform_id: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[UUID]
+    operator_ref: Mapped[str] = mapped_column(Text)
+    order_ref: Mapped[str | None] = mapped_column(Text)
+    consumer_ref: Mapped[str] = mapped_column(Text)
+    ground: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    since: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class Step(Base):
     """One thing that happened to a complaint; nothing here is changed or removed."""
 

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
-from services.disputes import complaints
+from services.disputes import complaints, liabilities
 from services.disputes.complaints import Filing
 from services.disputes.schemas import (
     ComplaintIn,
     ComplaintOut,
     ComplaintPage,
+    LiabilityPage,
     ResolutionIn,
     StepOut,
     SummaryOut,
@@ -94,6 +95,19 @@ async def get_timeline(session: SessionDep, caller: CallerDep, complaint_id: UUI
     """Return everything that happened to a complaint."""
     require(caller, *_PARTIES)
     return await complaints.timeline(session, complaint_id, caller=caller)
+
+
+@router.get("/v1/liabilities", response_model=LiabilityPage, responses=problems(401, 403, 422))
+async def list_liabilities(
+    session: SessionDep,
+    caller: CallerDep,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> object:
+    """List platforms that are to pay in a seller's place, as far as the caller is a party; an official sees all."""
+    require(caller, *_PARTIES)
+    items, following = await liabilities.liabilities(session, caller=caller, after=read_cursor(cursor), limit=limit)
+    return {"items": items, "next": following}
 
 
 @router.get("/v1/summary", response_model=SummaryOut, responses=problems(401, 403))

@@ -78,6 +78,28 @@ class ComplaintPage(BaseModel):
     next: str | None
 
 
+class LiabilityOut(BaseModel):
+    """A platform that is to pay in a seller's place, since when and by which article."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    platform_id: str
+    account_id: UUID
+    operator_ref: str
+    order_ref: str | None
+    ground: Literal["seller_not_disclosed"]
+    source: str
+    since: datetime
+
+
+class LiabilityPage(BaseModel):
+    """Liabilities, the newest first; `next` is the cursor of the page after this one."""
+
+    items: list[LiabilityOut]
+    next: str | None
+
+
 class StepOut(BaseModel):
     """One thing that happened to a complaint."""
 

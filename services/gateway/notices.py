@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database import driver
 from shared.events.credit import LevelChanged
 from shared.events.identity import (
+    DisclosureRequested,
     OperatorCleared,
     OperatorLinked,
     OperatorReturned,
@@ -28,12 +29,12 @@ from shared.received import Received
 # What a platform is told of its own accounts; identity says of which operator they are.
 FOR_PLATFORMS = (
     *(OperatorReturned, OperatorCleared),
-    *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated),
+    *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated, DisclosureRequested),
 )
 FromIdentity = (
     OperatorReturned | OperatorCleared | RemovalOrdered | RemovalCarriedOut | RemovalWithdrawn | RemovalEscalated
 )
-AboutAccount = AlertRaised | AlertWithdrawn | DeclarationChannelled | FromIdentity
+AboutAccount = AlertRaised | AlertWithdrawn | DeclarationChannelled | DisclosureRequested | FromIdentity
 News = LevelChanged | AboutAccount
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

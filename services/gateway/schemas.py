@@ -22,13 +22,15 @@ NoticeType = Literal[
     "identity.removal.carried_out.v1",
     "identity.removal.withdrawn.v1",
     "identity.removal.escalated.v1",
+    "identity.disclosure.requested.v1",
 ]
 
 
 class EndpointIn(BaseModel):
     """Where a department or the calling platform wants which notices.
 
-    A platform is told of its own accounts that are linked to banned ones or to be removed, and of nothing else.
+    A platform is told of its own accounts that are linked to banned ones, to be removed or asked about by
+    consumers, and of nothing else.
     """
 
     model_config = ConfigDict(extra="forbid")

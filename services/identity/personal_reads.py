@@ -33,7 +33,7 @@ class Reader(NamedTuple):
     name: str
 
 
-_WORKER = Reader("system", "identity worker")
+WORKER = Reader("system", "identity worker")
 
 
 class Asked(NamedTuple):
@@ -90,7 +90,7 @@ def note_verification(session: AsyncSession, received: Sequence[Received]) -> No
         return
     accounts = {account_id(one.platform_id, one.event.operator_ref) for one in sealed}
     fields = sorted({name for one in sealed for name in one.event.sealed})
-    note(session, _WORKER, Asked("verification", "files that came", fields), accounts, at=utc_now())
+    note(session, WORKER, Asked("verification", "files that came", fields), accounts, at=utc_now())
 
 
 async def sealed_of(session: AsyncSession, operator_id: UUID, fields: Collection[str]) -> list[Sealed]:

@@ -93,6 +93,7 @@ class SummaryOut(BaseModel):
     links: int
     returned: int
     removals: dict[str, int]
+    disclosures: dict[str, int]
 
 
 class LinkReasonOut(BaseModel):

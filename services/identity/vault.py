@@ -76,6 +76,11 @@ class Vault:
         """Return the texts of a subject's tokens by field; nothing of those whose key was destroyed."""
         return _texts(subject, tokens, await self.keys.held({subject}))
 
+    async def sealed_texts(self, subject: UUID, texts: Mapping[str, str]) -> dict[str, str]:
+        """Return texts about a subject as they may be stored, by field."""
+        keys = await self.keys.ensured({subject})
+        return sealing.sealed(subject, keys[subject], texts)
+
     def _sealed(self, item: Item, one: _Split, keys: Mapping[UUID, sealing.SubjectKey]) -> Item:
         file = one.file
         if one.texts:

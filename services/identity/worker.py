@@ -1,6 +1,6 @@
 """Kafka composition root of identity."""
 
-from services.identity import removals, retention, reverification
+from services.identity import disclosure_requests, removals, retention, reverification
 from services.identity.handlers import handlers
 from services.identity.intake import INGEST
 from services.identity.purges import Purging
@@ -13,6 +13,13 @@ from shared.events.catalogue import EVENT_TYPES
 from shared.platform_topics import PlatformTopics
 from shared.process import Task
 from shared.topics import SUBSCRIPTIONS
+
+FIRING = {
+    **reverification.FIRING,
+    **removals.FIRING,
+    **disclosure_requests.FIRING,
+    retention.KIND: retention.on_ended,
+}
 
 
 def consumers(settings: Settings) -> list[Task]:
@@ -31,6 +38,11 @@ def consumers(settings: Settings) -> list[Task]:
     platforms = PlatformTopics(
         settings.service, INGEST.sealed_by(vault.seal), settings.kafka_bootstrap, sessions, member=settings.member
     )
-    firing = {**reverification.FIRING, retention.KIND: retention.on_ended, **removals.FIRING}
+    firing = {
+        **reverification.FIRING,
+        retention.KIND: retention.on_ended,
+        **removals.FIRING,
+        **disclosure_requests.FIRING,
+    }
     clocks = Clockwork(settings.service, sessions, firing, reverification.now)
     return [accepted, platforms, clocks, Purging(sessions, vault)]

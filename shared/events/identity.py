@@ -254,6 +254,40 @@ class RemovalEscalated(_RemovalEvent, frozen=True, kw_only=True, omit_defaults=T
     what: Literal["not_acknowledged", "not_removed"]
 
 
+class _DisclosureEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "identity.disclosures"
+    request_id: UUID
+    account_id: UUID
+    platform_id: str
+    operator_ref: str
+
+    def key(self) -> UUID:
+        """Return the request: its history stays in order."""
+        return self.request_id
+
+
+class DisclosureRequested(_DisclosureEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A consumer demands a seller's name, address and contact; its platform answers by `due_at`."""
+
+    type: ClassVar[str] = "identity.disclosure.requested.v1"
+    due_at: datetime
+
+
+class DisclosureAnswered(_DisclosureEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The platform has said who the seller is."""
+
+    type: ClassVar[str] = "identity.disclosure.answered.v1"
+
+
+class DisclosureDefaulted(_DisclosureEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A platform has not said in time who a seller is: it pays in its place, by the article in `source`."""
+
+    type: ClassVar[str] = "identity.disclosure.defaulted.v1"
+    consumer_ref: str
+    order_ref: str | None
+    source: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     OperatorVerified,
     OperatorRejected,
@@ -275,4 +309,7 @@ EVENTS: tuple[type[Event], ...] = (
     RemovalCarriedOut,
     RemovalWithdrawn,
     RemovalEscalated,
+    DisclosureRequested,
+    DisclosureAnswered,
+    DisclosureDefaulted,
 )

@@ -9,6 +9,7 @@ from typing import Any, cast
 from aiokafka import ConsumerRecord, TopicPartition
 
 from services.credit.handlers import HANDLERS as CREDIT
+from services.disputes.handlers import HANDLERS as DISPUTES
 from services.gateway.handlers import HANDLERS as GATEWAY
 from services.identity.handlers import handlers as identity_handlers
 from services.identity.vault import Vault
@@ -31,6 +32,7 @@ HANDLERS: dict[str, Handlers] = {
     "listings": LISTINGS,
     "risk": RISK,
     "credit": CREDIT,
+    "disputes": DISPUTES,
     "gateway": GATEWAY,
 }
 CLUSTER = "cluster"
