@@ -2,7 +2,14 @@
 
 from fastapi import FastAPI
 
-from services.identity import consent_routes, disclosure_request_routes, purge_routes, registry_routes, removal_routes
+from services.identity import (
+    breach_routes,
+    consent_routes,
+    disclosure_request_routes,
+    purge_routes,
+    registry_routes,
+    removal_routes,
+)
 from services.identity.badge_routes import router as badge_router
 from services.identity.badge_tally import Tally
 from services.identity.intake import INGEST
@@ -29,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
         consent_routes.router,
         registry_routes.router,
         removal_routes.router,
+        breach_routes.router,
         disclosure_request_routes.router,
         rule_values_router(RuleValue, tag="identity"),
         title="Crosswatch identity",

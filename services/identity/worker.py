@@ -1,6 +1,6 @@
 """Kafka composition root of identity."""
 
-from services.identity import disclosure_requests, removals, retention, reverification
+from services.identity import breaches, disclosure_requests, removals, retention, reverification
 from services.identity.handlers import handlers
 from services.identity.intake import INGEST
 from services.identity.purges import Purging
@@ -18,6 +18,7 @@ FIRING = {
     **reverification.FIRING,
     **removals.FIRING,
     **disclosure_requests.FIRING,
+    **breaches.FIRING,
     retention.KIND: retention.on_ended,
 }
 
@@ -43,6 +44,7 @@ def consumers(settings: Settings) -> list[Task]:
         retention.KIND: retention.on_ended,
         **removals.FIRING,
         **disclosure_requests.FIRING,
+        **breaches.FIRING,
     }
     clocks = Clockwork(settings.service, sessions, firing, reverification.now)
     return [accepted, platforms, clocks, Purging(sessions, vault)]

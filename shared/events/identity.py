@@ -288,6 +288,42 @@ class DisclosureDefaulted(_DisclosureEvent, frozen=True, kw_only=True, omit_defa
     source: str
 
 
+class _BreachEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "identity.breaches"
+    breach_id: UUID
+    # Empty where it happened in this installation.
+    platform_id: str
+
+    def key(self) -> UUID:
+        """Return the breach: its history stays in order."""
+        return self.breach_id
+
+
+class BreachReported(_BreachEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Personal data leaked; nothing personal is in it."""
+
+    type: ClassVar[str] = "identity.breach.reported.v1"
+    incident_ref: str
+    data_kinds: list[str]
+    persons: int
+    jurisdictions: list[str]
+
+
+class BreachOverdue(_BreachEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An authority, or the persons concerned, were not told in time of a leak."""
+
+    type: ClassVar[str] = "identity.breach.overdue.v1"
+    what: Literal["authority", "persons"]
+    jurisdiction: str
+    source: str
+
+
+class BreachClosed(_BreachEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A leak is contained and everybody was told who has to be."""
+
+    type: ClassVar[str] = "identity.breach.closed.v1"
+
+
 EVENTS: tuple[type[Event], ...] = (
     OperatorVerified,
     OperatorRejected,
@@ -312,4 +348,7 @@ EVENTS: tuple[type[Event], ...] = (
     DisclosureRequested,
     DisclosureAnswered,
     DisclosureDefaulted,
+    BreachReported,
+    BreachOverdue,
+    BreachClosed,
 )
