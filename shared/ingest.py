@@ -19,6 +19,7 @@ from shared.events.numbers import OF_SERVICE
 from shared.events.platform import PlatformEvent, Ref, Zoned
 from shared.identifiers import source_of
 from shared.ingest_faults import Fault, fault_of, hidden_in, unstorable
+from shared.ingest_forms import DATA_SCHEMA, Forms
 from shared.ingest_store import HASH_BYTES, Item, store, store_new
 from shared.messaging import publish
 
@@ -71,12 +72,14 @@ class Ingest:
         topic: str,
         subjects: dict[type[PlatformEvent], Subject],
         faults: Callable[[str, PlatformEvent], Fault | None] = lambda _, __: None,
+        forms: Forms | None = None,
     ) -> None:
         self.topic = topic
         self._service = topic.partition(".")[0]
         self.types = frozenset(kind.type for kind in subjects)
         self._subject_of: dict[type[Any], Subject] = dict(subjects)
         self._faults = faults
+        self._forms = forms
         self._times: dict[type[Any], list[str]] = {kind: _time_fields(kind) for kind in subjects}
         self._decode = msgspec.json.Decoder(_envelopes(subjects)).decode
         self._peek = msgspec.json.Decoder(_Peek).decode
@@ -140,6 +143,11 @@ class Ingest:
         return items
 
     def _read_one(self, platform_id: str, source: str, index: int, raw: bytes) -> Item | Rejection:
+        if self._forms is not None and DATA_SCHEMA in raw:
+            newest = self._forms.newest(raw)
+            if isinstance(newest, Fault):
+                return self._rejection(index, raw, self._more_exact(raw, source, newest))
+            raw = newest
         try:
             event = self._decode(raw)
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:

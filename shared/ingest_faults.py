@@ -32,6 +32,8 @@ def fault_of(error: BaseException) -> Fault:
     pointer = _pointer(match["path"] or "$") if match else ""
     if what.startswith("Object missing required field"):
         return Fault("missing_field", what, f"{pointer}/{_first_field(what)}")
+    if what.startswith("Object contains unknown field"):
+        return Fault("unknown_field", what, f"{pointer}/{_first_field(what)}")
     if what.startswith("JSON is malformed") or "truncated" in what or "utf-8" in what or "surrogate" in what:
         return Fault("malformed_json", what, pointer)
     return Fault(_code(what, pointer), what, pointer)

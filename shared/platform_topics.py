@@ -23,7 +23,7 @@ from shared.settings import ANYONE, Member
 from shared.stream_positions import Progress
 
 _TAKEN_BY = {kind.type: kind.to for kind in SENT}
-_ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject", "sequence", "sequencetype")
+_ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject", "dataschema", "sequence", "sequencetype")
 STRUCTURED = "application/cloudevents+json"
 
 

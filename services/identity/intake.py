@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from services.identity.standard import FORMS
 from shared.events.platform import (
     ConsentRecorded,
     MessageSent,
@@ -35,6 +36,7 @@ def _person(platform_id: str, event: Any) -> UUID:  # any event that names its p
 INGEST = Ingest(
     topic=TOPIC,
     faults=_fault,
+    forms=FORMS,
     subjects={
         OperatorRegistered: _account,
         OperatorChanged: _account,
