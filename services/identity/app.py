@@ -9,6 +9,7 @@ from services.identity import (
     purge_routes,
     registry_routes,
     removal_routes,
+    sharing_routes,
     standard_routes,
 )
 from services.identity.badge_routes import router as badge_router
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         registry_routes.router,
         removal_routes.router,
         standard_routes.router,
+        sharing_routes.router,
         breach_routes.router,
         disclosure_request_routes.router,
         rule_values_router(RuleValue, tag="identity"),
