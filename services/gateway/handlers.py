@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.gateway import notices
 from shared.consumer import Handlers
 from shared.events.credit import LevelChanged
-from shared.events.identity import OperatorLinked
+from shared.events.identity import FileChanged, OperatorLinked
 from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
 from shared.received import Received
 
@@ -28,5 +28,6 @@ HANDLERS: Handlers = {
     AlertRaised: on_news,
     AlertWithdrawn: on_news,
     DeclarationChannelled: on_news,
+    FileChanged: on_news,
     **dict.fromkeys(notices.FOR_PLATFORMS, on_news),
 }

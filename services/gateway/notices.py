@@ -14,6 +14,7 @@ from shared.database import driver
 from shared.events.credit import LevelChanged
 from shared.events.identity import (
     DisclosureRequested,
+    FileChanged,
     OperatorCleared,
     OperatorLinked,
     OperatorReturned,
@@ -32,7 +33,13 @@ FOR_PLATFORMS = (
     *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated, DisclosureRequested),
 )
 FromIdentity = (
-    OperatorReturned | OperatorCleared | RemovalOrdered | RemovalCarriedOut | RemovalWithdrawn | RemovalEscalated
+    FileChanged
+    | OperatorReturned
+    | OperatorCleared
+    | RemovalOrdered
+    | RemovalCarriedOut
+    | RemovalWithdrawn
+    | RemovalEscalated
 )
 AboutAccount = AlertRaised | AlertWithdrawn | DeclarationChannelled | DisclosureRequested | FromIdentity
 News = LevelChanged | AboutAccount

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import consents, links, personal_reads, registrations, removals, shops
+from services.identity import changes, consents, links, personal_reads, registrations, removals, shops
 from services.identity.registrations import Recorded
 from services.identity.shops import Shops
 from services.identity.vault import Vault
@@ -43,6 +43,7 @@ def handlers(vault: Vault) -> Handlers:
         await shops.record(session, [_shops(one, owner) for one, owner in zip(opened, owners, strict=True)])
         found = await links.record(session, vault.blind, opened, owners)
         events = [event for own, linked in zip(recorded, found, strict=True) for event in [*own.events, *linked]]
+        events += await changes.record(session, vault.blind, opened, owners)
         events += await removals.follow(session, _moments(received))
         await publish(session, events, source="identity")
 

@@ -38,6 +38,7 @@ _FORGET = (
     "DELETE FROM link_sketches WHERE account_id = $1",
     "DELETE FROM returned_accounts WHERE account_id = $1",
     "DELETE FROM shop_addresses WHERE account_id = $1",
+    "DELETE FROM file_digests WHERE account_id = $1",
     """DELETE FROM operator_links l USING accounts a
        WHERE a.id = $1 AND a.operator_id IN (l.operator_id, l.other_operator_id)
            AND NOT EXISTS (SELECT FROM link_sketches s WHERE s.operator_id = a.operator_id)""",

@@ -88,6 +88,22 @@ class OperatorPurged(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=Tr
     purge_id: UUID
 
 
+class FileChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A registration file says something else than before: in which fields, and not what."""
+
+    type: ClassVar[str] = "identity.file.changed.v1"
+    topic: ClassVar[str] = "identity.operators"
+    account_id: UUID
+    operator_id: UUID
+    platform_id: str
+    operator_ref: str
+    fields: list[str]
+
+    def key(self) -> UUID:
+        """Return the account: its history stays in order."""
+        return self.account_id
+
+
 class _ContactEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     topic: ClassVar[str] = "identity.contacts"
     violation_id: UUID
@@ -351,4 +367,5 @@ EVENTS: tuple[type[Event], ...] = (
     BreachReported,
     BreachOverdue,
     BreachClosed,
+    FileChanged,
 )

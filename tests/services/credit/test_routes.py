@@ -8,6 +8,7 @@ from shared.events.catalogue import PUBLISHED
 from shared.events.identity import (
     BadgeIssued,
     BadgeRevoked,
+    FileChanged,
     OperatorCleared,
     OperatorLapsed,
     OperatorPurged,
@@ -87,7 +88,7 @@ class TestPublic:
 # Alerts of risk say what of these counts; counted here too it would count twice.
 LEFT = {
     *(OperatorLapsed, OperatorReturned, OperatorCleared, RetentionEnded, OperatorPurged, BadgeIssued, BadgeRevoked),
-    *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated),
+    *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated, FileChanged),
 }
 
 
