@@ -13,15 +13,22 @@ DEAD_LETTER_SUFFIX = ".dlq"
 
 # Who reads what. A topic belongs to the service its name begins with: one outbox, one relay, one order.
 SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
-    "identity": ("identity.accepted", "risk.alerts", "credit.levels"),
-    "listings": ("listings.accepted",),
+    "identity": ("identity.accepted", "risk.alerts", "credit.levels", "listings.listings"),
+    "listings": ("listings.accepted", "identity.offers"),
     "risk": (
         *("risk.accepted", "risk.sightings", "listings.transactions", "listings.reviews", "listings.listings"),
         *("identity.operators", "disputes.complaints", "identity.numbers", "listings.numbers", "risk.numbers"),
     ),
     "credit": ("listings.transactions", "identity.operators", "risk.alerts", "disputes.complaints"),
     "disputes": ("identity.disclosures",),
-    "gateway": ("risk.alerts", "risk.declarations", "credit.levels", "identity.operators", "identity.disclosures"),
+    "gateway": (
+        "risk.alerts",
+        "risk.declarations",
+        "credit.levels",
+        "identity.operators",
+        "identity.disclosures",
+        "listings.listings",
+    ),
 }
 
 

@@ -23,6 +23,7 @@ from shared.events.identity import (
     RemovalOrdered,
     RemovalWithdrawn,
 )
+from shared.events.listings import ListingAllowed, ListingHeld
 from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
 from shared.identifiers import account_id, derived_id
 from shared.received import Received
@@ -31,17 +32,12 @@ from shared.received import Received
 FOR_PLATFORMS = (
     *(OperatorReturned, OperatorCleared),
     *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated, DisclosureRequested),
+    *(ListingHeld, ListingAllowed),
 )
-FromIdentity = (
-    FileChanged
-    | OperatorReturned
-    | OperatorCleared
-    | RemovalOrdered
-    | RemovalCarriedOut
-    | RemovalWithdrawn
-    | RemovalEscalated
-)
-AboutAccount = AlertRaised | AlertWithdrawn | DeclarationChannelled | DisclosureRequested | FromIdentity
+Offer = ListingHeld | ListingAllowed
+Removal = RemovalOrdered | RemovalCarriedOut | RemovalWithdrawn | RemovalEscalated
+FromIdentity = FileChanged | OperatorReturned | OperatorCleared | Removal
+AboutAccount = AlertRaised | AlertWithdrawn | DeclarationChannelled | DisclosureRequested | Offer | FromIdentity
 News = LevelChanged | AboutAccount
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

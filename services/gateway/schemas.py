@@ -24,6 +24,8 @@ NoticeType = Literal[
     "identity.removal.withdrawn.v1",
     "identity.removal.escalated.v1",
     "identity.disclosure.requested.v1",
+    "listings.listing.held.v1",
+    "listings.listing.allowed.v1",
 ]
 
 

@@ -26,6 +26,7 @@ _KINDS = {
 }
 _KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words}
 _CUSTOMS_NUMBER = re.compile(r"[0-9A-Z]{10}")
+_STEPS = re.compile(r"[/>|,;、，；]")
 _LEFT_OUT = re.compile(r"[(（][^()（）]*(?:不含|除外|except|excluding)[^()（）]*[)）]", re.IGNORECASE)
 
 
@@ -47,6 +48,8 @@ class Kind(NamedTuple):
     name: str
     accepted: frozenset[str]
     words: re.Pattern[str]
+    # Names of categories that mean nothing else, while in a list of trades they may be part of another word.
+    categories: frozenset[str]
 
 
 def entity_kind(entity_type: str) -> str:
@@ -99,8 +102,13 @@ def malformed(file: File) -> Iterator[str]:
 
 def unqualified(file: File, values: Values, on: date) -> Iterator[str]:
     """Yield a code for each qualification that the stated trades need and the file has not, or has no longer."""
+    return lacking(file, needed(file.licence.scope if file.licence is not None else []), values, on)
+
+
+def lacking(file: File, wanted: Sequence[Kind], values: Values, on: date) -> Iterator[str]:
+    """Yield a code for each kind of qualification that is asked of such an operator and that its file has not."""
     held = {_plain(one.kind): one for one in sorted(file.qualifications, key=lambda one: one.expires_on or date.max)}
-    for kind in needed(file.licence.scope if file.licence is not None else []):
+    for kind in wanted:
         if not asks(values, f"qualification.{kind.name}", file):
             continue
         own = [held[name] for name in sorted(kind.accepted & held.keys())]
@@ -116,12 +124,26 @@ def needed(trades: Sequence[str]) -> list[Kind]:
     return [kind for kind in kinds() if any(kind.words.search(trade) for trade in said)]
 
 
+def needed_in(category: str | None) -> list[Kind]:
+    """Return the kinds of qualification that a category of offers needs; a path of categories needs what each does."""
+    if not category:
+        return []
+    named = {_plain(part) for part in _STEPS.split(category)}
+    spoken = set(needed([category]))
+    return [kind for kind in kinds() if kind in spoken or kind.categories & named]
+
+
 @lru_cache(maxsize=1)
 def kinds() -> tuple[Kind, ...]:
     """Return every kind of qualification there is a rule about."""
     with Path(__file__).with_name("qualifications.csv").open(newline="", encoding="utf-8") as file:
         return tuple(
-            Kind(row["kind"], frozenset(map(_plain, row["accepted"].split("|"))), _finding(row["words"].split("|")))
+            Kind(
+                row["kind"],
+                frozenset(map(_plain, row["accepted"].split("|"))),
+                _finding(row["words"].split("|")),
+                frozenset(map(_plain, row["categories"].split("|"))),
+            )
             for row in csv.DictReader(file)
         )
 

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import changes, consents, links, personal_reads, registrations, removals, shops
+from services.identity import changes, consents, links, offers, personal_reads, registrations, removals, shops
 from services.identity.registrations import Recorded
 from services.identity.shops import Shops
 from services.identity.vault import Vault
 from shared.consumer import Handlers
 from shared.events.credit import LevelChanged
+from shared.events.listings import ListingRecorded
 from shared.events.platform import (
     ConsentRecorded,
     MessageSent,
@@ -44,13 +45,14 @@ def handlers(vault: Vault) -> Handlers:
         found = await links.record(session, vault.blind, opened, owners)
         events = [event for own, linked in zip(recorded, found, strict=True) for event in [*own.events, *linked]]
         events += await changes.record(session, vault.blind, opened, owners)
-        events += await removals.follow(session, _moments(received))
+        moments = _moments(received)
+        events += [*await removals.follow(session, moments), *await offers.follow(session, moments)]
         await publish(session, events, source="identity")
 
     about_operators: Handlers = dict.fromkeys((OperatorRegistered, OperatorChanged, OperatorDeregistered), on_operators)
     about_persons: Handlers = dict.fromkeys((ConsentRecorded, MessageSent), on_contacts)
     grounds: Handlers = dict.fromkeys((AlertRaised, AlertWithdrawn, LevelChanged), on_hits)
-    return {**about_operators, **about_persons, **grounds}
+    return {**about_operators, **about_persons, **grounds, ListingRecorded: on_offers}
 
 
 async def on_contacts(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -61,6 +63,11 @@ async def on_contacts(session: AsyncSession, received: Sequence[Received]) -> No
 async def on_hits(session: AsyncSession, received: Sequence[Received]) -> None:
     """Order platforms to remove what alerts and credit levels ask to remove, and take back what they no longer do."""
     await publish(session, await removals.record(session, [one.event for one in received]), source="identity")
+
+
+async def on_offers(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Refuse offers of categories that their operators lack a qualification for."""
+    await publish(session, await offers.record(session, [one.event for one in received]), source="identity")
 
 
 def _moments(received: Sequence[Received]) -> dict[UUID, datetime]:

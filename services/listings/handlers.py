@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.listings import items, transactions
+from services.listings import holds, items, transactions
 from services.listings.recent import Recent
 from services.listings.rule_values import RuleValues
 from shared.clock import utc_now
 from shared.consumer import Handlers
 from shared.database import kept
+from shared.events.identity import OfferQualified, OfferRefused
 from shared.events.platform import (
     ListingChanged,
     ListingPublished,
@@ -23,6 +24,7 @@ from shared.events.platform import (
     ReviewPosted,
     ReviewRemoved,
 )
+from shared.messaging import publish
 from shared.received import Received
 
 
@@ -39,6 +41,11 @@ async def on_listings(session: AsyncSession, received: Sequence[Received]) -> No
     await items.record(session, received)
 
 
+async def on_judged(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Hold offers that identity refuses, and let go those that it no longer does."""
+    await publish(session, await holds.record(session, [one.event for one in received]), source="listings")
+
+
 HANDLERS: Handlers = {
     OrderPlaced: on_documents,
     OrderCancelled: on_documents,
@@ -51,4 +58,6 @@ HANDLERS: Handlers = {
     ListingPublished: on_listings,
     ListingChanged: on_listings,
     ListingWithdrawn: on_listings,
+    OfferRefused: on_judged,
+    OfferQualified: on_judged,
 }

@@ -59,6 +59,19 @@ class Listing(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+class HeldListing(Base):
+    """An offer that is not to be shown, and why."""
+
+    __tablename__ = "held_listings"
+
+    listing_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[UUID]
+    platform_id: Mapped[str] = mapped_column(Text)
+    listing_ref: Mapped[str] = mapped_column(Text)
+    reasons: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    since: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class ListingVersion(Base):
     """What an offer said, kept for good."""
 

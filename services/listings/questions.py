@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.listings import holds
 from services.listings.documents import Documents
 from services.listings.models import Listing, Review, Transaction
 from shared.errors import NotFound
@@ -31,15 +32,17 @@ class TransactionNotFound(NotFound):
     """No document of such an order."""
 
 
-async def listing(session: AsyncSession, platform_id: str, listing_ref: str) -> Listing:
-    """Return the newest version of an offer. Raises ListingNotFound."""
+async def listing(session: AsyncSession, platform_id: str, listing_ref: str) -> dict[str, Any]:
+    """Return the newest version of an offer, and whether it is held. Raises ListingNotFound."""
     statement = select(Listing).where(
         Listing.id == listing_id(platform_id, listing_ref), Listing.platform_id == platform_id
     )
     found = (await session.execute(statement)).scalar_one_or_none()
     if found is None:
         raise ListingNotFound(f"{platform_id} has no listing {listing_ref!r}")
-    return found
+    reasons = await holds.held_for(session, found.id)
+    columns = {column.name: getattr(found, column.name) for column in Listing.__table__.columns}
+    return {**columns, "verdict": "held" if reasons else "allowed", "held_for": reasons}
 
 
 async def transaction(session: AsyncSession, platform_id: str, order_ref: str) -> dict[str, Any]:

@@ -16,6 +16,9 @@ class ListingOut(BaseModel):
     account_id: UUID
     version: int
     state: Literal["published", "withdrawn"]
+    # Held is not to be shown, for the codes beside it.
+    verdict: Literal["allowed", "held"]
+    held_for: list[str]
     content: dict[str, Any]
     updated_at: datetime
 

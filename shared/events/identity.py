@@ -104,6 +104,31 @@ class FileChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.account_id
 
 
+class _OfferEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "identity.offers"
+    listing_id: UUID
+    account_id: UUID
+    platform_id: str
+    listing_ref: str
+
+    def key(self) -> UUID:
+        """Return the listing: its history stays in order."""
+        return self.listing_id
+
+
+class OfferRefused(_OfferEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An offer is of a category that its operator lacks a qualification for, or has lost it; `reasons` say which."""
+
+    type: ClassVar[str] = "identity.offer.refused.v1"
+    reasons: list[str]
+
+
+class OfferQualified(_OfferEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An offer that was refused needs nothing any more that its operator has not."""
+
+    type: ClassVar[str] = "identity.offer.qualified.v1"
+
+
 class _ContactEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     topic: ClassVar[str] = "identity.contacts"
     violation_id: UUID
@@ -368,4 +393,6 @@ EVENTS: tuple[type[Event], ...] = (
     BreachOverdue,
     BreachClosed,
     FileChanged,
+    OfferRefused,
+    OfferQualified,
 )

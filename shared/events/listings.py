@@ -162,6 +162,31 @@ class ListingRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
         return self.listing_id
 
 
+class _Screened(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "listings.listings"
+    listing_id: UUID
+    account_id: UUID
+    platform_id: str
+    listing_ref: str
+
+    def key(self) -> UUID:
+        """Return the listing."""
+        return self.listing_id
+
+
+class ListingHeld(_Screened, frozen=True, kw_only=True, omit_defaults=True):
+    """An offer is not to be shown, for these reasons."""
+
+    type: ClassVar[str] = "listings.listing.held.v1"
+    reasons: list[str]
+
+
+class ListingAllowed(_Screened, frozen=True, kw_only=True, omit_defaults=True):
+    """An offer is held no longer."""
+
+    type: ClassVar[str] = "listings.listing.allowed.v1"
+
+
 class ClaimPlace(Struct, frozen=True, kw_only=True):
     """Where a phrase stands: the field, and from which character to before which."""
 
@@ -197,5 +222,7 @@ EVENTS: tuple[type[Event], ...] = (
     ReviewRecorded,
     ReviewRemoved,
     ListingRecorded,
+    ListingHeld,
+    ListingAllowed,
     ClaimFound,
 )

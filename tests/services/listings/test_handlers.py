@@ -10,6 +10,7 @@ import pytest_asyncio
 from services.listings.handlers import HANDLERS
 from services.listings.intake import INGEST
 from shared.auth import Role
+from shared.events.identity import OfferQualified, OfferRefused
 from shared.events.listings import (
     ListingRecorded,
     ReviewRecorded,
@@ -280,5 +281,5 @@ class TestReaders:
 def test_every_event_that_listings_takes_has_a_handler() -> None:
     taken = {kind for kind in PLATFORM_EVENTS if kind.to == "listings"}
 
-    assert set(HANDLERS) == taken
+    assert set(HANDLERS) == taken | {OfferRefused, OfferQualified}
     assert INGEST.types == {kind.type for kind in taken}

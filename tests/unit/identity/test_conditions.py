@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.layout import ROOT
-from services.identity.conditions import entity_kind, kinds, missing, needed, unqualified
+from services.identity.conditions import entity_kind, kinds, missing, needed, needed_in, unqualified
 from services.identity.verification import verify
 from shared.events.platform import Contacts, Licence, OperatorRegistered, Qualification, Registration
 from shared.rule_values import RuleBook, Value
@@ -195,3 +195,21 @@ def test_honest_merchants_of_the_simulated_marketplace_pass(platform: Any) -> No
 
     assert {ref for ref, (verdict, _) in verdicts.items() if verdict != "verified"} == planted
     assert {verdict for ref, (verdict, _) in verdicts.items() if ref in planted} == {"rejected"}
+
+
+@pytest.mark.parametrize(
+    ("category", "kinds"),
+    [
+        ("食品", ["food_trade"]),
+        ("Home > Snacks > Noodles", ["food_trade"]),
+        ("美妆/护肤", ["cosmetics_record"]),
+        ("食品用塑料容器", []),
+        ("books_general_interest", []),
+        ("Skin Care", ["cosmetics_record"]),
+        ("lamps", []),
+        ("", []),
+        (None, []),
+    ],
+)
+def test_a_category_of_offers_needs_what_each_of_its_steps_does(category: str | None, kinds: list[str]) -> None:
+    assert [kind.name for kind in needed_in(category)] == kinds
