@@ -34,6 +34,7 @@ _WITHDRAW = """
 
 
 # The state before is kept in the row that is returned: a dismissed alert was told of once.
+_CODES = "SELECT DISTINCT code FROM rules WHERE stream = $1 ORDER BY code"
 _JUDGE = """
     UPDATE alerts a SET verdict = $2, judged_by = $3, note = $4, judged_at = $5,
         state = CASE WHEN $2 = 'false_alarm' THEN 'dismissed' WHEN a.state = 'dismissed' THEN 'open' ELSE a.state END
@@ -72,6 +73,11 @@ class Raised(NamedTuple):
 def alert_id(rule: str, subject: Subject) -> UUID:
     """Return the alert's id: the same rule, subject and window is the same alert, however often computed."""
     return derived_id("alert", rule, subject.account_id or subject.platform_id, subject.key)
+
+
+async def codes_of(session: AsyncSession, stream: str) -> list[str]:
+    """Return the codes of all rules of a stream, retired ones too: what may have been alerted of there."""
+    return [row["code"] for row in await (await driver(session)).fetch(_CODES, stream)]
 
 
 async def raise_alerts(session: AsyncSession, raised: Sequence[Raised]) -> None:

@@ -245,6 +245,13 @@ DECLARED: dict[str, Feature] = {
         pl.Float64, "share", "now", "Declared of what was sold, at the day's rates; null where one has no rate"
     ),
 }
+LODGED: dict[str, Feature] = {
+    "customs_fault": Feature(
+        pl.Boolean, "flag", "when lodged", "Something was against its firm's registration with customs on that day"
+    ),
+    "mode": Feature(pl.String, "class", "now", "B2B, B2C or C2C"),
+    "value_minor": Feature(pl.Int64, "minor units", "now", "Value of the declaration as last stated"),
+}
 STREAMS: dict[str, dict[str, Feature]] = {
     "transactions": TRANSACTIONS,
     "reviews": REVIEWS,
@@ -259,4 +266,5 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "claims": CLAIMS,
     "numbers": NUMBERS,
     "declared": DECLARED,
+    "lodged": LODGED,
 }

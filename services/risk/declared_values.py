@@ -28,7 +28,6 @@ _WAITING = """
     GROUP BY d.id ORDER BY d.id LIMIT $3
 """
 _DONE = "UPDATE declarations SET is_compared = true WHERE id = ANY ($1::uuid[])"
-_RULES = "SELECT DISTINCT code FROM rules WHERE stream = $1 ORDER BY code"
 
 
 class Sold(NamedTuple):
@@ -68,7 +67,7 @@ async def _judge(session: AsyncSession, ready: Sequence[Compared], values: RuleV
         for one, hits in zip(ready, found, strict=True)
         for hit in hits
     ]
-    codes = [row["code"] for row in await connection.fetch(_RULES, STREAM)]
+    codes = await alerts.codes_of(session, STREAM)
     # An alert is of a declaration, whichever order that names by now.
     possible = {alerts.alert_id(code, one.subject) for code in codes for one in ready}
     await alerts.raise_alerts(session, raised)

@@ -248,6 +248,7 @@ class Declaration(Base):
     __table_args__ = (
         Index("ix_declarations_recorded_at_id", "recorded_at", "id"),
         Index("ix_declarations_lodged_on_draw", "lodged_on", "draw"),
+        Index("ix_declarations_account_id", "account_id"),
         Index("ix_declarations_uncompared", "recorded_at", postgresql_where=text("NOT is_compared")),
     )
 

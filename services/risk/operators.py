@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts
+from services.risk import alerts, registered
 from services.risk.alerts import Raised, Subject
 from services.risk.catalogue import OPERATORS
 from services.risk.decisions import decide
@@ -44,6 +44,7 @@ async def watch(session: AsyncSession, events: Sequence[Checked]) -> None:
     """Remember what identity found and raise what the rules find in it."""
     for event in events:
         await _remember(session, event)
+    await registered.note(session, events)
     raised: list[Raised] = []
     found = await decide(session, "operators", [*map(_features, events)])
     for event, hits in zip(events, found, strict=True):

@@ -14,7 +14,7 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import inspection_days, likeness, lodgings, standings
+from services.risk import inspection_days, likeness, lodgings, registered, standings
 from services.risk.boosting import Floats, Ranked
 from services.risk.champions import KIND, Champion
 from services.risk.channels import LEAST_SCORES, Candidates, Decision, decide, draw
@@ -105,6 +105,7 @@ async def record(session: AsyncSession, received: Sequence[Received]) -> None:
         await _channel(session, day, by_day[day], values, champion)
     await _explain(champion.triage, scored)
     await lodgings.store(session, changed, before)
+    await registered.look(session, [one.id for one in lodged])
     await publish(session, [_told(one.standing) for one in scored], source="risk")
 
 

@@ -212,6 +212,7 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"habit_improbability": 4.0, "value_30d_minor": 1_000_000},
         {"habit_improbability": None, "value_30d_minor": 9_000_000},
     ),
+    "unregistered_firm": ({"customs_fault": True, "mode": "B2C"}, {"customs_fault": True, "mode": "C2C"}),
     "undervalued_declaration": ({"declared_share": 0.49}, {"declared_share": None}),
     "banned_operator": ({"banned": True}, {"banned": False}),
     "banned_returns": ({"returned": True}, {"returned": False, "beside_banned": True, "return_score": 40.0}),
