@@ -1,7 +1,8 @@
 """The kill loop: `python -m tests.faults.chaos --kills 50`, ending in `lost=<n> doubled=<n> kills=<n>`.
 
 One seed is streamed twice, once undisturbed and once while processes and servers are killed. Nothing may be
-lost or doubled at any stage, and every operator's profile must come out the same.
+lost or doubled at any stage, and every operator's profile must come out the same. Accounts of long ago are in the
+stream: their clocks run out and their data is purged while things are killed, once and for good.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ from deploy.stack import Stack
 from deploy.streaming import Supply, open_supply, settled_report
 from shared.clock import utc_now
 from simulator.totals import Totals
+from tests.faults.histories import purges_of, purging, with_histories
 from tests.faults.killing import Killer, killable, order_of_kills
 from tests.faults.load import send_steadily
 from tests.faults.outcomes import Outcome, notices_missing, outcome
@@ -77,13 +79,14 @@ class Experiment:
         async with Stack(directory, self.ports, keep=False) as stack:
             before, started_at = await _ready(stack), time.monotonic()
             with _bar("undisturbed run", self.supply.expected_events) as show:
-                totals = await send_steadily(
-                    stack, self.supply, events_per_second=None, on_progress=lambda t: show(t.events)
-                )
+                async with purging(stack, self.supply):
+                    totals = await send_steadily(
+                        stack, self.supply, events_per_second=None, on_progress=lambda t: show(t.events)
+                    )
             report = await settled_report(stack, self.supply, totals, started_at, before)
             if totals.rejected or not report.reconciles():
                 raise StackError(f"the undisturbed run is no measure: {totals.examples[:3]}, {report}")
-            return await outcome(stack, self.as_of), totals
+            return await self._outcome(stack), totals
 
     async def disturbed(self, directory: Path, *, kills: int, events: int, rng: Random) -> Disturbed:
         """Stream steadily, and kill as the stream goes on."""
@@ -98,14 +101,18 @@ class Experiment:
             report = await settled_report(stack, self.supply, totals, started_at, before)
             missing = await notices_missing(stack)
             stalls = stalls_by_victim(progress, killer)
-            return Disturbed(await outcome(stack, self.as_of), report, totals, killer, missing, stalls)
+            return Disturbed(await self._outcome(stack), report, totals, killer, missing, stalls)
 
     async def _under_kills(self, stack: Stack, killer: Killer, rate: float) -> Totals:
         with _bar("kills", len(killer.victims)) as show:
             killing = asyncio.create_task(killer.run(show))
-            totals = await send_steadily(stack, self.supply, events_per_second=rate, on_progress=killer.on_progress)
-            await killing
+            async with purging(stack, self.supply):
+                totals = await send_steadily(stack, self.supply, events_per_second=rate, on_progress=killer.on_progress)
+                await killing
         return totals
+
+    async def _outcome(self, stack: Stack) -> Outcome:
+        return await outcome(stack, self.as_of, await purges_of(stack, self.supply))
 
 
 def stalls_by_victim(progress: Watched, killer: Killer) -> dict[str, float]:
@@ -157,6 +164,8 @@ def _table(found: Disturbed, differences: int) -> Table:
         "duplicates after a lost answer": found.totals.duplicate_after_lost_answer,
         "assessed": found.report.risk.assessed,
         "profiles": len(found.outcome.profiles),
+        "files lapsed by a clock": found.outcome.identity["states"].get("lapsed", 0),
+        "accounts purged": sum(name.startswith("purge") for name in found.outcome.identity),
         "notices delivered": found.report.notices.delivered,
         "notices missing": found.missing,
         "differences to the undisturbed run": differences,
@@ -175,7 +184,7 @@ def main(
     """Kill processes under a seeded load and compare with an undisturbed run."""
     base = utc_now()
     experiment = Experiment(
-        open_supply(None, events=events or kills * _EVENTS_PER_KILL, seed=seed, base=base),
+        with_histories(open_supply(None, events=events or kills * _EVENTS_PER_KILL, seed=seed, base=base)),
         Ports(port_base),
         # A day later, so that it covers both runs even where midnight falls between them.
         (base + timedelta(days=1)).date(),

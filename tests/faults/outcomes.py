@@ -10,6 +10,7 @@ import httpx
 from deploy.report import Counts
 from deploy.stack import Stack
 from shared.auth import Role
+from tests.faults.histories import Purged
 
 _ALERTS_A_PAGE = 200
 _PROFILES_A_PAGE = 1_000
@@ -26,6 +27,8 @@ class Outcome:
     assessed: int
     open_alerts: frozenset[str]
     profiles: Mapping[str, Any]  # the JSON the credit API answers with, by operator
+    # What identity's clocks and purges came to: accounts by state, versions of files, purges by account.
+    identity: Mapping[str, Any]
 
     def differences(self, other: "Outcome") -> Iterator[str]:
         """Name what another run of the same seed came to otherwise."""
@@ -37,13 +40,17 @@ class Outcome:
             yield f"alert {identifier} is missing"
         for identifier in sorted(other.open_alerts - self.open_alerts):
             yield f"alert {identifier} is new"
-        for operator in sorted(self.profiles.keys() | other.profiles.keys()):
-            mine, theirs = self.profiles.get(operator), other.profiles.get(operator)
-            if mine != theirs:
-                yield f"profile {operator}: {_first_difference(mine, theirs)}"
+        yield from _differ("profile", self.profiles, other.profiles)
+        yield from _differ("identity", self.identity, other.identity)
 
 
-async def outcome(stack: Stack, as_of: date) -> Outcome:
+def _differ(what: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted(mine.keys() | theirs.keys()):
+        if mine.get(name) != theirs.get(name):
+            yield f"{what} {name}: {_first_difference(mine.get(name), theirs.get(name))}"
+
+
+async def outcome(stack: Stack, as_of: date, purges: Mapping[str, Purged]) -> Outcome:
     """Ask every service what a run came to."""
     counts = await Counts.ask(stack)
     headers = {"authorization": f"Bearer {stack.issuer.issue(Role.REGULATOR)}"}
@@ -61,7 +68,13 @@ async def outcome(stack: Stack, as_of: date) -> Outcome:
         assessed=counts.of["risk"]["assessed"],
         open_alerts=frozenset(alert["id"] for alert in alerts if alert["state"] == "open"),
         profiles=profiles,
+        identity={**_clocks(counts), **{f"purge of {account}": purge for account, purge in purges.items()}},
     )
+
+
+def _clocks(counts: Counts) -> dict[str, Any]:  # JSON
+    of = counts.of["identity"]
+    return {name: of[name] for name in ("verdicts", "states", "reasons")}
 
 
 async def notices_missing(stack: Stack) -> int:
