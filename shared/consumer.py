@@ -223,12 +223,16 @@ class Consumer:
         for place, progress in batch.progress.items():
             self._positions[place] = progress.after
 
+    async def _kept(self, refused: list[quarantine.Refused]) -> list[quarantine.Refused]:
+        """Return refused records as they may be kept."""
+        return refused
+
     async def _commit(self, batch: Batch) -> None:
         started = time.perf_counter()
         in_a_row = self._refused_in_a_row(len(batch.refused), len(batch.received))
         async with transaction(self._sessions) as session:
             await self._handle(session, batch.received)
-            await quarantine.put(session, self.name, batch.refused)
+            await quarantine.put(session, self.name, await self._kept(batch.refused))
             seconds = time.perf_counter() - started
             moved = await stream_positions.advance(session, self.name, self._cluster_id, batch.progress, seconds)
             if moved != len(batch.progress):
@@ -265,7 +269,7 @@ class Consumer:
                     record = originals[one.place, one.offset]
                     batch.refused.append(quarantine.Refused(one.place, record, "handler_failed", repr(error)))
             in_a_row = self._refused_in_a_row(len(batch.refused), applied)
-            await quarantine.put(session, self.name, batch.refused)
+            await quarantine.put(session, self.name, await self._kept(batch.refused))
             moved = await stream_positions.advance(session, self.name, self._cluster_id, batch.progress, 0.0)
             if moved != len(batch.progress):
                 raise PositionLost(f"{self.name}: another owner moved on")

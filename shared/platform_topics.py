@@ -6,7 +6,8 @@ Both doors end in `Ingest.accept()`; what it refuses here is quarantined with th
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol, Self
 
 import msgspec
 from aiokafka import TopicPartition
@@ -25,6 +26,16 @@ from shared.stream_positions import Progress
 _TAKEN_BY = {kind.type: kind.to for kind in SENT}
 _ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject", "dataschema", "sequence", "sequencetype")
 STRUCTURED = "application/cloudevents+json"
+
+
+class Strongbox(Protocol):
+    """Makes of what is refused what may be kept, where it may hold personal data, and the other way round."""
+
+    async def sealed_record(self, platform_id: str, record: Record) -> Record:
+        """Return a record whose value nobody can read."""
+
+    async def opened_record(self, platform_id: str, record: Record) -> Record:
+        """Return a record as it came; one that is not sealed as it is."""
 
 
 class PlatformTopics(Consumer):
@@ -57,6 +68,20 @@ class PlatformTopics(Consumer):
         self._service = service
         self._ingest = ingest
         self._keeps_unknown = keeps_unknown
+        self._strongbox: Strongbox | None = None
+
+    def kept_in(self, strongbox: Strongbox) -> Self:
+        """Keep what is refused as a strongbox makes it."""
+        self._strongbox = strongbox
+        return self
+
+    async def _kept(self, refused: list[quarantine.Refused]) -> list[quarantine.Refused]:
+        if self._strongbox is None:
+            return refused
+        return [
+            replace(one, record=await self._strongbox.sealed_record(_platform(one.place.topic), one.record))
+            for one in refused
+        ]
 
     def _decode_one(self, place: TopicPartition, record: Record, progress: Progress, batch: Batch) -> None:  # noqa: ARG002 - no sequence
         raw, kind = structured_form(record)
@@ -69,12 +94,16 @@ class PlatformTopics(Consumer):
             by_topic[one.place.topic].append(one)
         for topic, ones in by_topic.items():
             answer = await self._ingest.accept(session, _platform(topic), [one.event[0] for one in ones])
-            await quarantine.put(session, self.name, [_refused(ones[r.index], r) for r in answer.rejected])
+            refused = [_refused(ones[r.index], r) for r in answer.rejected]
+            await quarantine.put(session, self.name, await self._kept(refused))
 
     async def apply_again(self, session: AsyncSession, place: TopicPartition, record: Record) -> None:
         """Take one record in the caller's transaction. Raises UnreadableError with the door's own code."""
+        platform_id = _platform(place.topic)
+        if self._strongbox is not None:
+            record = await self._strongbox.opened_record(platform_id, record)
         raw, _ = structured_form(record)
-        answer = await self._ingest.accept(session, _platform(place.topic), [raw])
+        answer = await self._ingest.accept(session, platform_id, [raw])
         for refusal in answer.rejected:
             raise quarantine.UnreadableError(refusal.code, _words(refusal))
 

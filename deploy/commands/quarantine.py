@@ -27,7 +27,7 @@ from shared.settings import ServiceSettings
 quarantine = typer.Typer(help="Messages that could not be applied.", no_args_is_help=True)
 
 Identifier = Annotated[UUID, typer.Argument(help="as `crosswatch quarantine list` shows it")]
-_CONSUMING = ("identity", "listings", "risk", "credit", "gateway")
+_CONSUMING = ("identity", "listings", "risk", "credit", "disputes", "gateway")
 _Consumers = Callable[[ServiceSettings], list[Consumer]]
 
 

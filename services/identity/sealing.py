@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 KEY_BYTES = 32
 _NONCE_BYTES, _NAME_BYTES = 12, 4
 _FIELD, _KEY = b"field", b"key"
+# What sealed bytes begin with: no JSON does.
+_MARK, _GENERATION_BYTES, _WHOLE = b"\xffcrosswatch-sealed\x01", 4, "bytes"
 
 
 class Unopenable(ValueError):
@@ -77,6 +79,29 @@ def sealed(subject: UUID, own: SubjectKey, texts: Mapping[str, str]) -> dict[str
         hidden = nonce + cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), _sealed_for(subject, field))
         found[field] = f"{own.generation}.{base64.urlsafe_b64encode(hidden).decode()}"
     return found
+
+
+def sealed_bytes(subject: UUID, own: SubjectKey, value: bytes) -> bytes:
+    """Return bytes as they may be stored: a mark, the key's generation, nonce, ciphertext and tag."""
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    head = _MARK + own.generation.to_bytes(_GENERATION_BYTES, "big")
+    return head + nonce + AESGCM(own.key).encrypt(nonce, value, _sealed_for(subject, _WHOLE))
+
+
+def generation_of_bytes(sealed_value: bytes) -> int | None:
+    """Return under which of its subject's keys bytes were sealed; None where they were not."""
+    if not sealed_value.startswith(_MARK):
+        return None
+    return int.from_bytes(sealed_value[len(_MARK) : len(_MARK) + _GENERATION_BYTES], "big")
+
+
+def opened_bytes(subject: UUID, own: SubjectKey, sealed_value: bytes) -> bytes:
+    """Return bytes that were sealed under a key. Raises Unopenable."""
+    hidden = sealed_value[len(_MARK) + _GENERATION_BYTES :]
+    try:
+        return AESGCM(own.key).decrypt(hidden[:_NONCE_BYTES], hidden[_NONCE_BYTES:], _sealed_for(subject, _WHOLE))
+    except (InvalidTag, ValueError) as error:
+        raise Unopenable(f"bytes of {subject} do not open under its key {own.generation}") from error
 
 
 def generation_of(token: str) -> int:

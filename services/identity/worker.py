@@ -4,6 +4,7 @@ from services.identity import breaches, disclosure_requests, removals, retention
 from services.identity.handlers import handlers
 from services.identity.intake import INGEST
 from services.identity.purges import Purging
+from services.identity.refused_records import RefusedRecords
 from services.identity.settings import Settings
 from services.identity.vault import open_vault
 from shared.clock_store import Clockwork
@@ -38,13 +39,6 @@ def consumers(settings: Settings) -> list[Task]:
     )
     platforms = PlatformTopics(
         settings.service, INGEST.sealed_by(vault.seal), settings.kafka_bootstrap, sessions, member=settings.member
-    )
-    firing = {
-        **reverification.FIRING,
-        retention.KIND: retention.on_ended,
-        **removals.FIRING,
-        **disclosure_requests.FIRING,
-        **breaches.FIRING,
-    }
-    clocks = Clockwork(settings.service, sessions, firing, reverification.now)
+    ).kept_in(RefusedRecords(vault))
+    clocks = Clockwork(settings.service, sessions, FIRING, reverification.now)
     return [accepted, platforms, clocks, Purging(sessions, vault)]

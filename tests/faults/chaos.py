@@ -39,7 +39,7 @@ from tests.faults.outcomes import Outcome, notices_missing, outcome
 from tests.faults.stalls import Progress as Watched
 from tests.faults.stalls import watched
 
-_CONSUMERS = ("identity", "listings", "risk", "credit", "gateway")
+_CONSUMERS = ("identity", "listings", "risk", "credit", "disputes", "gateway")
 _SERVERS = ("postgres", "broker")
 _EVENTS_PER_KILL = 1_000
 # Slow enough for what was killed to be back before most of the next kills, fast enough to catch it at work.

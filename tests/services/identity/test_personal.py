@@ -69,7 +69,7 @@ async def everything(service: Service) -> str:
     finally:
         await connection.close()
     sent = [record.value for records in (await outbox_records(service)).values() for record in records]
-    return "\n".join(found + [value.decode() for value in sent])
+    return "\n".join(found + [value.decode("utf-8", "replace") for value in sent])
 
 
 def _text(value: object) -> str:
