@@ -18,7 +18,7 @@ from benchmarks.results import Result
 from deploy.databases import Passwords, plain, provision, service_urls
 from deploy.embedded import POSTGRES_SETTINGS, EmbeddedPostgres
 from deploy.preflight import free_port
-from services.identity import questions
+from services.identity import lookups
 from shared import migrations
 from shared.clock import utc_now
 from shared.database import Sessions, driver, make_engine, make_sessions, transaction
@@ -88,22 +88,21 @@ async def _p99_ms(sessions: Sessions, look: Look) -> float:
     return float(np.percentile(spent, 99)) * 1e3
 
 
-async def _whole(sessions: Sessions, **by: object) -> object:
+async def _whole(sessions: Sessions, which: lookups.Which) -> object:
     async with transaction(sessions) as session:
-        operator = await questions.lookup(session, **by)  # type: ignore[arg-type] # one of its three keys
-        return await questions.operator(session, operator, utc_now())
+        return await lookups.operator(session, which, utc_now())
 
 
 async def _by_account(sessions: Sessions, number: int) -> object:
-    return await _whole(sessions, account=_uuid_of(f"account {number}"))
+    return await _whole(sessions, lookups.by_account(_uuid_of(f"account {number}")))
 
 
 async def _by_number(sessions: Sessions, number: int) -> object:
-    return await _whole(sessions, number=f"9111{number:014d}")
+    return await _whole(sessions, lookups.by_number(f"9111{number:014d}"))
 
 
 async def _by_page(sessions: Sessions, number: int) -> object:
-    return await _whole(sessions, url=f"https://north.example/shops/{number}/items/3")
+    return await _whole(sessions, lookups.by_page(f"https://north.example/shops/{number}/items/3"))
 
 
 async def _by_key(sessions: Sessions, number: int) -> object:

@@ -6,10 +6,9 @@ period is over.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -104,15 +103,6 @@ async def on_deadlines(session: AsyncSession, rows: Sequence[ClockRow]) -> list[
         if account is not None and file is not None:
             events += await _lapse(session, account, file, row, "verification_overdue")
     return events
-
-
-async def due_on(session: AsyncSession, accounts: Sequence[UUID]) -> dict[UUID, date]:
-    """Return the last day on which the file of each account is to be verified again, or asked about."""
-    found = select(ClockRow.subject, func.min(ClockRow.last_day)).where(
-        ClockRow.subject.in_(accounts), ClockRow.kind.in_(list(FIRING)), ClockRow.state == "running"
-    )
-    rows = (await session.execute(found.group_by(ClockRow.subject))).all()
-    return {account: day for account, day in rows if day is not None}
 
 
 FIRING: dict[str, Fire] = {CHECK: on_checks, DEADLINE: on_deadlines}

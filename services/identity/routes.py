@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from services.identity import link_questions, questions
+from services.identity import link_questions, lookups, questions
 from services.identity.gate import Applicant, conditions_for
 from services.identity.rule_values import RuleValues
 from services.identity.schemas import ConditionList, ConditionQuestion, LinkPage, OperatorOut, OperatorPage, SummaryOut
@@ -48,7 +48,7 @@ async def get_operator(
 ) -> object:
     """Return an operator with its accounts and their files, as of an instant (now)."""
     require(caller, *_READERS)
-    return await questions.operator(session, operator_id, as_of or utc_now())
+    return await lookups.operator(session, lookups.by_id(operator_id), as_of or utc_now())
 
 
 @router.get("/v1/operators/{operator_id}/links", response_model=LinkPage, responses=_REFUSALS)
@@ -80,8 +80,11 @@ async def lookup(
         raise BadQuestion("name an account, a number or a url", pointer="/query/account")
     if number is not None and "\x00" in number:
         raise BadQuestion("a number has no U+0000", pointer="/query/number")
-    found = await questions.lookup(session, account=account, number=number, url=url)
-    return await questions.operator(session, found, utc_now())
+    if account is not None:
+        which = lookups.by_account(account)
+    else:
+        which = lookups.by_number(number) if number is not None else lookups.by_page(url or "")
+    return await lookups.operator(session, which, utc_now())
 
 
 @router.get("/v1/conditions", response_model=ConditionList, responses=problems(401, 403, 422))
