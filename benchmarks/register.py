@@ -58,7 +58,7 @@ def lookup_p99_ms() -> Result:
 
 
 async def _measure() -> Result:
-    async with _register() as sessions:
+    async with register(_OPERATORS) as (sessions, _):
         found = {name: await _p99_ms(sessions, look) for name, look in _LOOKED_UP.items()}
         reference = await _p99_ms(sessions, _by_key)
     worst = max(found.values())
@@ -94,7 +94,7 @@ async def _whole(sessions: Sessions, which: lookups.Which) -> object:
 
 
 async def _by_account(sessions: Sessions, number: int) -> object:
-    return await _whole(sessions, lookups.by_account(_uuid_of(f"account {number}")))
+    return await _whole(sessions, lookups.by_account(account_of(number)))
 
 
 async def _by_number(sessions: Sessions, number: int) -> object:
@@ -107,10 +107,20 @@ async def _by_page(sessions: Sessions, number: int) -> object:
 
 async def _by_key(sessions: Sessions, number: int) -> object:
     async with transaction(sessions) as session:
-        return await (await driver(session)).fetchval(_BY_KEY, _uuid_of(f"account {number}"))
+        return await (await driver(session)).fetchval(_BY_KEY, account_of(number))
 
 
 _LOOKED_UP: dict[str, Look] = {"account": _by_account, "number": _by_number, "page": _by_page}
+
+
+def account_of(number: int) -> UUID:
+    """Return the id of an account of the register, counted from 1."""
+    return _uuid_of(f"account {number}")
+
+
+def operator_of(number: int) -> UUID:
+    """Return the id of the operator that holds it."""
+    return _uuid_of(f"operator {number}")
 
 
 def _uuid_of(text: str) -> UUID:
@@ -119,8 +129,8 @@ def _uuid_of(text: str) -> UUID:
 
 
 @asynccontextmanager
-async def _register() -> AsyncIterator[Sessions]:
-    """Yield sessions of a register with a million operators, on a PostgreSQL of its own."""
+async def register(operators: int) -> AsyncIterator[tuple[Sessions, str]]:
+    """Yield sessions of a register with so many operators, on a PostgreSQL of its own, and the URL of its owner."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         directory = Path(name)
         directory.chmod(0o711)  # noqa: ASYNC240 - nothing else runs yet
@@ -139,9 +149,9 @@ async def _register() -> AsyncIterator[Sessions]:
             urls = service_urls(server.admin_url, "identity", passwords)
             await provision(server.admin_url, {"identity": urls}, "benchmark")
             await asyncio.to_thread(migrations.upgrade, "identity", urls.owner)
-            await _fill(urls.owner)
+            await _fill(urls.owner, operators)
             engine = make_engine(urls.app, pool_size=1)
-            yield make_sessions(engine)
+            yield make_sessions(engine), urls.owner
             await engine.dispose()
         finally:
             child.send(signal.SIGINT)
@@ -149,12 +159,12 @@ async def _register() -> AsyncIterator[Sessions]:
             await child.kill()
 
 
-async def _fill(url: str) -> None:
+async def _fill(url: str, operators: int) -> None:
     connection = await asyncpg.connect(plain(url), timeout=10)
     try:
         await connection.execute("SELECT set_config('crosswatch.platform', '*', false)")
         for statement in _FILL:
-            arguments = (_OPERATORS,) if "$1" in statement else ()
+            arguments = (operators,) if "$1" in statement else ()
             await connection.execute(statement, *arguments, timeout=600)
     finally:
         await connection.close()

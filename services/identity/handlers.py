@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import consents, links, personal_reads, registrations, shops
+from services.identity import consents, links, personal_reads, registrations, search_store, shops
 from services.identity.registrations import Recorded
 from services.identity.shops import Shops
 from services.identity.vault import Vault
@@ -38,6 +38,7 @@ def handlers(vault: Vault) -> Handlers:
                 recorded.append(await registrations.record(session, vault.blind, one, sealed.event))
         owners = [own.operator_id for own in recorded]
         await shops.record(session, [_shops(one, owner) for one, owner in zip(opened, owners, strict=True)])
+        await search_store.record(session, [own.found_by for own in recorded if own.found_by is not None])
         found = await links.record(session, vault.blind, opened, owners)
         events = [event for own, linked in zip(recorded, found, strict=True) for event in [*own.events, *linked]]
         await publish(session, events, source="identity")

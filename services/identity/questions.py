@@ -24,16 +24,6 @@ class OperatorNotFound(NotFound):
     """No such operator, or none the caller may know of."""
 
 
-async def operators(session: AsyncSession, *, after: UUID | None, limit: int) -> tuple[list[Operator], UUID | None]:
-    """Return a page of the operators that hold an account the caller may see."""
-    visible = select(Account.operator_id)
-    statement = select(Operator).where(Operator.id.in_(visible)).order_by(Operator.id).limit(limit + 1)
-    if after is not None:
-        statement = statement.where(Operator.id > after)
-    found = list((await session.execute(statement)).scalars())
-    return found[:limit], found[limit - 1].id if len(found) > limit else None
-
-
 async def behind(session: AsyncSession, *, account: UUID | None = None, url: str | None = None) -> UUID:
     """Return the operator behind an account or a page of a shop. Raises OperatorNotFound."""
     if url is not None:

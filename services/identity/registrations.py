@@ -16,6 +16,7 @@ from services.identity.name_likeness import compare
 from services.identity.numbers import check_number
 from services.identity.personal import HIDDEN, blind_number, is_natural_person
 from services.identity.rule_values import RuleValues
+from services.identity.search_store import Found, found
 from services.identity.verification import Beside, Finding, Register, verify
 from shared.database import kept
 from shared.events.base import Event
@@ -51,6 +52,7 @@ class Recorded(NamedTuple):
 
     operator_id: UUID
     events: list[Event]
+    found_by: Found | None = None
 
 
 async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed: File) -> Recorded:
@@ -85,7 +87,22 @@ async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed
         await reverification.settle(session, stored, at=one.time, by=one.id)
         await retention.stop(session, stored, at=one.time, by=one.id)
     await reverification.begin(session, stored, one.event.jurisdiction.upper(), at=one.time)
-    return Recorded(entity.id, events)
+    return Recorded(entity.id, events, _found_by(stored, one, register))
+
+
+def _found_by(account: Account, one: Received, register: Register) -> Found:
+    file: File = one.event
+    own = Found(
+        account_id=account.id,
+        platform_id=account.platform_id,
+        operator_id=account.operator_id,
+        jurisdiction=file.jurisdiction.upper(),
+        entity_kind="",
+        registered_at=one.time,
+        name=file.legal_name,
+        registered_name=register.name,
+    )
+    return found(own, file.entity_type)
 
 
 async def end(session: AsyncSession, one: Received) -> Recorded:

@@ -102,7 +102,7 @@ async def _standing(session: AsyncSession, file: File, scheme: str, number: str,
     if known is None:
         return Register("absent" if extracts.is_complete(jurisdiction, scheme, on) else "unknown")
     compared = compare(known.name, file.legal_name, near_from=await near_from(session, jurisdiction, on))
-    return Register("ended" if known.status in _OVER else "registered", compared.likeness)
+    return Register("ended" if known.status in _OVER else "registered", compared.likeness, known.name)
 
 
 async def near_from(session: AsyncSession, jurisdiction: str, on: date) -> float:

@@ -1,0 +1,148 @@
+"""Operators by a name that need not be spelt as it is, and by what else is known of them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.identity.searched_names import ANY, Form, Places, form, likeness, pieces, places, platform_piece
+from shared.database import driver
+from shared.paging import BadCursor
+
+# About so many accounts are compared with a name; more only where they share everything that can be looked for.
+_COMPARED = 1_000
+_MOST_COMPARED = 3_000
+_MOST_SAME = 300
+# What is less alike than this is no answer.
+_LEAST = 0.5
+
+_COUNTS = "SELECT piece, accounts FROM name_piece_counts WHERE piece = ANY ($1::int[])"
+_FILTERS = {
+    "jurisdiction": "s.jurisdiction = {0}::text",
+    "platform": "s.platform_id = {0}::text",
+    "entity_kind": "s.entity_kind = {0}::text",
+    "state": "a.state = {0}::text",
+    "verdict": "a.verdict = {0}::text",
+    "since": "s.registered_at >= {0}::timestamptz",
+    "until": "s.registered_at < {0}::timestamptz",
+}
+_NAMED = """
+    SELECT s.operator_id, s.name, s.own, s.plain, s.registered_name, s.registered_own, s.registered_plain
+    FROM (SELECT account_id FROM ({found}) AS p UNION
+        (SELECT account_id FROM searched_accounts WHERE own = $1::text LIMIT {same})) AS c
+    JOIN searched_accounts s USING (account_id) {accounts} WHERE s.name IS NOT NULL {filters}
+"""
+_FOUND = "SELECT account_id FROM name_pieces WHERE {conditions} LIMIT {most}"
+_LISTED = """
+    SELECT o.id, o.jurisdiction, o.scheme, o.number FROM operators o JOIN (
+        SELECT DISTINCT s.operator_id FROM searched_accounts s {accounts} WHERE {filters}
+        ORDER BY s.operator_id LIMIT $1::int) AS f ON f.operator_id = o.id
+    ORDER BY o.id
+"""
+_ACCOUNTS = "JOIN accounts a ON a.id = s.account_id"
+_OPERATORS = "SELECT id, jurisdiction, scheme, number FROM operators WHERE id = ANY ($1::uuid[])"
+
+Page = tuple[list[dict[str, Any]], UUID | None]
+
+
+class Wanted(NamedTuple):
+    """What is known of the operators asked for, each where it is not None; days are whole days of UTC."""
+
+    jurisdiction: str | None = None
+    platform: str | None = None
+    entity_kind: str | None = None
+    state: str | None = None
+    verdict: str | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+
+    def values(self) -> dict[str, object]:
+        """Return the values of the filters that are asked for."""
+        midnight = {
+            "since": _midnight(self.first_day) if self.first_day is not None else None,
+            "until": _midnight(self.last_day + timedelta(days=1)) if self.last_day is not None else None,
+        }
+        stated = {name: getattr(self, name) for name in self._fields[:5]}
+        return {name: value for name, value in (stated | midnight).items() if value is not None}
+
+
+class _Match(NamedTuple):
+    score: float
+    name: str
+
+
+async def named(session: AsyncSession, name: str, wanted: Wanted, *, after: UUID | None, limit: int) -> Page:
+    """Return a page of the operators with a name like the one asked for, the likest first. Raises BadCursor."""
+    asked = form(name)
+    matches = _best(asked, await _candidates(session, asked, wanted)) if asked.own else {}
+    ordered = sorted(matches, key=lambda operator: (-matches[operator].score, operator))
+    begin = 0
+    if after is not None:
+        if after not in matches:
+            raise BadCursor("this cursor was not given by this search", pointer="/query/cursor")
+        begin = ordered.index(after) + 1
+    shown = ordered[begin : begin + limit]
+    rows = await (await driver(session)).fetch(_OPERATORS, shown)
+    known = {row["id"]: dict(row) for row in rows}
+    items = [known[one] | {"name": matches[one].name, "likeness": matches[one].score} for one in shown]
+    return items, shown[-1] if begin + limit < len(ordered) else None
+
+
+async def listed(session: AsyncSession, wanted: Wanted, *, after: UUID | None, limit: int) -> Page:
+    """Return a page of the operators of which one account is as wanted, by their ids."""
+    values = wanted.values()
+    filters = _filters(values, first=2)
+    arguments = [limit + 1, *values.values()]
+    if after is not None:
+        arguments.append(after)
+        filters.append(f"s.operator_id > ${len(arguments)}::uuid")
+    accounts = _ACCOUNTS if {"state", "verdict"} & values.keys() else ""
+    statement = _LISTED.format(accounts=accounts, filters=" AND ".join(filters) or "true")
+    rows = [dict(row) for row in await (await driver(session)).fetch(statement, *arguments)]
+    return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
+
+
+async def _candidates(session: AsyncSession, asked: Form, wanted: Wanted) -> list[asyncpg.Record]:
+    """Return the accounts to compare with a name: those with the same one, and with its rarest pieces."""
+    connection = await driver(session)
+    own = pieces(asked.own)
+    rows = await connection.fetch(_COUNTS, [ANY, *(one.hash for one in own)])
+    counts = {row["piece"]: row["accounts"] for row in rows}
+    values = wanted.values()
+    seen = wanted.platform
+    found = _found(places(own, counts, most=_COMPARED), () if seen is None else (platform_piece(seen),))
+    filters = "".join(f" AND {one}" for one in _filters(values, first=2))
+    accounts = _ACCOUNTS if {"state", "verdict"} & values.keys() else ""
+    statement = _NAMED.format(found=found, same=_MOST_SAME, accounts=accounts, filters=filters)
+    return list(await connection.fetch(statement, asked.own, *values.values()))
+
+
+def _found(where: Places, always: tuple[int, ...]) -> str:
+    """Return the statement that finds accounts by pieces; those are numbers, written as they are."""
+    groups = [[one, *always] for one in where.single] + [[*pair, *always] for pair in where.pairs]
+    conditions = " OR ".join(f"pieces @> '{{{','.join(map(str, group))}}}'::int[]" for group in groups)
+    return _FOUND.format(conditions=conditions or "false", most=_MOST_COMPARED)
+
+
+def _best(asked: Form, rows: Sequence[asyncpg.Record]) -> dict[UUID, _Match]:
+    """Return the best name of each operator that is like the one asked for."""
+    best: dict[UUID, _Match] = {}
+    for prefix in ("", "registered_"):
+        own = [row for row in rows if row[f"{prefix}own"] is not None]
+        scores = likeness(asked, [Form(row[f"{prefix}own"], row[f"{prefix}plain"]) for row in own])
+        for row, score in zip(own, scores, strict=True):
+            known = best.get(row["operator_id"])
+            if score >= _LEAST and (known is None or known < (score, row[f"{prefix}name"])):
+                best[row["operator_id"]] = _Match(score, row[f"{prefix}name"])
+    return best
+
+
+def _filters(values: Iterable[str], *, first: int) -> list[str]:
+    return [_FILTERS[name].format(f"${place}") for place, name in enumerate(values, start=first)]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
