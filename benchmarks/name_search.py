@@ -15,18 +15,14 @@ from benchmarks.register import account_of, operator_of, register
 from benchmarks.results import Result
 from deploy.databases import plain
 from services.identity.search_questions import Wanted, named
-from services.identity.search_store import COLUMNS, Found, pieces_of, row_of
+from services.identity.search_store import Found, record
 from shared.clock import utc_now
 from shared.database import Sessions, driver, transaction
 
 _OPERATORS = 1_000_000
 _QUERIES, _WARM, _REFERENCES = 1_000, 200, 30
 _TOP = 10
-_AT_ONCE = 20_000
-_COUNT = """
-    INSERT INTO name_piece_counts (piece, accounts)
-    SELECT p, count(*) FROM name_pieces, unnest(pieces) AS p GROUP BY p
-"""
+_AT_ONCE = 5_000
 _ILIKE = "SELECT operator_id FROM searched_accounts WHERE name ILIKE '%' || $1::text || '%' LIMIT 10"
 
 # What is asked for, of a firm.
@@ -46,7 +42,7 @@ def name_search_p99_ms() -> Result:
 async def _measure() -> Result:
     firms = list(_firms())
     async with register(_OPERATORS) as (sessions, owner_url):
-        await _fill(owner_url, firms)
+        await _fill(sessions, owner_url, firms)
         found = {kind: await _timed(_searching(sessions), firms, kind, _QUERIES) for kind in _ASKED}
         like = await _timed(_by_ilike(sessions), firms, "shortened", _REFERENCES)
     whole = await _timed(_by_rapidfuzz(firms), firms, "both", _REFERENCES)
@@ -115,20 +111,18 @@ def _by_rapidfuzz(firms: Sequence[Firm]) -> Search:
     return search
 
 
-async def _fill(owner_url: str, firms: Sequence[Firm]) -> None:
+async def _fill(sessions: Sessions, owner_url: str, firms: Sequence[Firm]) -> None:
+    """Keep what accounts are found by as the worker does, batch by batch."""
+    now = utc_now()
+    for first in range(0, len(firms), _AT_ONCE):
+        part = [
+            Found(account_of(n), "north", operator_of(n), "CN", "company", now, one.whole, None)
+            for n, one in enumerate(firms[first : first + _AT_ONCE], start=first + 1)
+        ]
+        async with transaction(sessions) as session:
+            await record(session, part)
     connection = await asyncpg.connect(plain(owner_url), timeout=10)
     try:
-        await connection.execute("SELECT set_config('crosswatch.platform', '*', false)")
-        now = utc_now()
-        for first in range(0, len(firms), _AT_ONCE):
-            part = [
-                Found(account_of(n), "north", operator_of(n), "CN", "company", now, one.whole, None)
-                for n, one in enumerate(firms[first : first + _AT_ONCE], start=first + 1)
-            ]
-            await connection.copy_records_to_table("searched_accounts", records=map(row_of, part), columns=COLUMNS)
-            pieces = [(one.account_id, pieces_of(one)) for one in part]
-            await connection.copy_records_to_table("name_pieces", records=pieces, columns=("account_id", "pieces"))
-        await connection.execute(_COUNT, timeout=600)
         await connection.execute("VACUUM ANALYZE searched_accounts, name_pieces, name_piece_counts", timeout=600)
     finally:
         await connection.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,12 +13,10 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 
+from benchmarks.postgres import databases
 from benchmarks.results import Result
-from deploy.databases import Passwords, plain, provision, service_urls
-from deploy.embedded import POSTGRES_SETTINGS, EmbeddedPostgres
-from deploy.preflight import free_port
+from deploy.databases import plain
 from services.identity import lookups
-from shared import migrations
 from shared.clock import utc_now
 from shared.database import Sessions, driver, make_engine, make_sessions, transaction
 
@@ -134,29 +131,11 @@ async def register(operators: int) -> AsyncIterator[tuple[Sessions, str]]:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         directory = Path(name)
         directory.chmod(0o711)  # noqa: ASYNC240 - nothing else runs yet
-        passwords = Passwords(directory / "passwords.json")
-        server = EmbeddedPostgres(
-            directory / "postgres",
-            free_port(),
-            passwords.of("postgres"),
-            log=directory / "postgres.log",
-            settings=POSTGRES_SETTINGS,
-        )
-        child = server.child()
-        child.start()
-        try:
-            await server.ready(child)
-            urls = service_urls(server.admin_url, "identity", passwords)
-            await provision(server.admin_url, {"identity": urls}, "benchmark")
-            await asyncio.to_thread(migrations.upgrade, "identity", urls.owner)
-            await _fill(urls.owner, operators)
-            engine = make_engine(urls.app, pool_size=1)
-            yield make_sessions(engine), urls.owner
+        async with databases(directory, "identity") as urls:
+            await _fill(urls["identity"].owner, operators)
+            engine = make_engine(urls["identity"].app, pool_size=1)
+            yield make_sessions(engine), urls["identity"].owner
             await engine.dispose()
-        finally:
-            child.send(signal.SIGINT)
-            await child.ended(10)
-            await child.kill()
 
 
 async def _fill(url: str, operators: int) -> None:

@@ -6,7 +6,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import consents, links, personal_reads, registrations, search_store, shops
-from services.identity.registrations import Recorded
 from services.identity.shops import Shops
 from services.identity.vault import Vault
 from shared.consumer import Handlers
@@ -27,19 +26,17 @@ def handlers(vault: Vault) -> Handlers:
 
     async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
         """Add versions to accounts' files, in order, and see whom they are linked to."""
-        await links.take_turn(session)
         personal_reads.note_verification(session, received)
         opened = await vault.opened(received)
-        recorded: list[Recorded] = []
-        for sealed, one in zip(received, opened, strict=True):
-            if isinstance(one.event, OperatorDeregistered):
-                recorded.append(await registrations.end(session, one))
-            else:
-                recorded.append(await registrations.record(session, vault.blind, one, sealed.event))
+        statements = links.stated(vault.blind, opened)
+        steps = await registrations.steps(session, vault.blind, received, opened)
+        # Nothing is locked before, and nothing slow is left to do after it.
+        await links.take_turn(session)
+        recorded, found_by = await registrations.record(session, steps)
         owners = [own.operator_id for own in recorded]
         await shops.record(session, [_shops(one, owner) for one, owner in zip(opened, owners, strict=True)])
-        await search_store.record(session, [own.found_by for own in recorded if own.found_by is not None])
-        found = await links.record(session, vault.blind, opened, owners)
+        await search_store.record(session, found_by)
+        found = await links.record(session, opened, owners, statements)
         events = [event for own, linked in zip(recorded, found, strict=True) for event in [*own.events, *linked]]
         await publish(session, events, source="identity")
 

@@ -45,14 +45,13 @@ class _Said(NamedTuple):
 
 @dataclass
 class _Written:
-    """What a batch changes: values that end and begin, and when links and returns changed."""
+    """What a batch changes: values that end and begin, and which links and returns were found when."""
 
     closed: list[tuple[UUID, int, bytes, datetime]] = field(default_factory=list)
     opened: dict[tuple[UUID, Value, datetime], tuple[Holder, datetime | None]] = field(default_factory=dict)
     open_since: dict[tuple[UUID, Value], datetime] = field(default_factory=dict)
-    # When each was last seen to change.
-    links_at: dict[Pair, datetime] = field(default_factory=dict)
-    returns_at: dict[UUID, datetime] = field(default_factory=dict)
+    links_found: dict[Pair, datetime] = field(default_factory=dict)
+    returns_found: dict[UUID, datetime] = field(default_factory=dict)
 
 
 async def take_turn(session: AsyncSession) -> None:
@@ -60,20 +59,32 @@ async def take_turn(session: AsyncSession) -> None:
     await (await driver(session)).execute(_ALONE)
 
 
+def stated(blind: BlindIndex, received: Sequence[Received]) -> list[Attributes | None]:
+    """Return what files say that others may say too; nothing of ends of accounts. It takes no turn to know that."""
+    return [None if isinstance(one.event, OperatorDeregistered) else attributes(blind, one.event) for one in received]
+
+
 async def record(
-    session: AsyncSession, blind: BlindIndex, received: Sequence[Received], owners: Sequence[UUID]
+    session: AsyncSession,
+    received: Sequence[Received],
+    owners: Sequence[UUID],
+    statements: Sequence[Attributes | None],
 ) -> list[list[Event]]:
     """Take in files and ends of accounts, in order; return for each what is to be published of links and returns.
 
-    `owners` are the legal entities of the accounts after each event.
+    `owners` are the legal entities of the accounts after each event, `statements` what `stated()` of the files.
     """
     connection = await driver(session)
     values = kept(session, RuleValues)
     await values.refresh(session)
     policy_on = cache(values.link_policy)
-    said = [_said(blind, one, owner) for one, owner in zip(received, owners, strict=True)]
+    said = [
+        _Said(account_id(one.platform_id, one.event.operator_ref), owner, says) if says is not None else None
+        for one, owner, says in zip(received, owners, statements, strict=True)
+    ]
     network = await _around(connection, policy_on, received, said)
     links_before, returns_before = dict(network.links), dict(network.returns)
+    links_known, returns_known = set(links_before), set(returns_before)
     written = _Written()
     events: list[list[Event]] = []
     touched: set[UUID] = set()
@@ -86,18 +97,12 @@ async def record(
         _note_values(written, before, after, one.time)
         touched.add(after.account_id)
         changes = network.put(after)
-        written.links_at |= dict.fromkeys(network.changed_links, one.time)
-        written.returns_at |= dict.fromkeys(network.changed_returns, one.time)
+        _note_found(written.links_found, links_known, network.links, network.changed_links, one.time)
+        _note_found(written.returns_found, returns_known, network.returns, network.changed_returns, one.time)
         events.append([_event(change, one.time) for change in changes])
     await store.put_accounts(connection, [network.accounts[account] for account in sorted(touched)])
     await _write(connection, network, written, links_before, returns_before)
     return events
-
-
-def _said(blind: BlindIndex, one: Received, owner: UUID) -> _Said | None:
-    if isinstance(one.event, OperatorDeregistered):
-        return None
-    return _Said(account_id(one.platform_id, one.event.operator_ref), owner, attributes(blind, one.event))
 
 
 def _after(one: Received, said: _Said | None, before: Holder | None) -> Holder | None:
@@ -225,16 +230,30 @@ async def _write(
     ]
     await store.open_values(connection, rows)
     links = _changed(links_before, network.links)
-    # Of a link that only weighs something else, the moment it was found stays.
-    await store.put_links(connection, links, written.links_at)
+    # Of a link that only weighs something else, the moment it was found stays; one that was lost is found anew.
+    links |= {pair: network.links[pair] for pair in written.links_found if pair in network.links}
+    await store.put_links(connection, links, written.links_found)
     returns = _changed(returns_before, network.returns)
+    returns |= {one: network.returns[one] for one in written.returns_found if one in network.returns}
     accounts = {account: (network.accounts[account], found) for account, found in returns.items()}
-    await store.put_returns(connection, accounts, written.returns_at)
+    await store.put_returns(connection, accounts, written.returns_found)
 
 
 def _changed(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V | None]:
     keys = before.keys() | after.keys()
     return {key: after.get(key) for key in keys if before.get(key) != after.get(key)}
+
+
+def _note_found(
+    found: dict[K, datetime], known: set[K], now: Mapping[K, V], changed: Iterable[K], at: datetime
+) -> None:
+    """Note which of what changed was not there before, be it that it was lost before in the same batch."""
+    for key in changed:
+        if key not in now:
+            known.discard(key)
+        elif key not in known:
+            known.add(key)
+            found[key] = at
 
 
 def _note_values(written: _Written, before: Holder | None, after: Holder, at: datetime) -> None:

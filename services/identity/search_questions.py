@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
+import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.searched_names import ANY, Form, Places, form, likeness, pieces, places, platform_piece
@@ -14,8 +15,8 @@ from shared.paging import BadCursor
 
 # About so many accounts are compared with a name; more only where they share everything that can be looked for.
 _COMPARED = 1_000
-_MOST_COMPARED = 3_000
-_MOST_SAME = 300
+_MOST_COMPARED = 2_000
+_MOST_SAME = 200
 # What is less alike than this is no answer.
 _LEAST = 0.5
 
@@ -30,7 +31,7 @@ _FILTERS = {
     "until": "s.registered_at < {0}::timestamptz",
 }
 _NAMED = """
-    SELECT s.operator_id, s.name, s.own, s.plain, s.registered_name, s.registered_own, s.registered_plain
+    SELECT s.account_id, s.operator_id, s.own, s.plain, s.registered_own, s.registered_plain
     FROM (SELECT account_id FROM ({found}) AS p UNION
         (SELECT account_id FROM searched_accounts WHERE own = $1::text LIMIT {same})) AS c
     JOIN searched_accounts s USING (account_id) {accounts} WHERE s.name IS NOT NULL {filters}
@@ -43,7 +44,12 @@ _LISTED = """
     ORDER BY o.id
 """
 _ACCOUNTS = "JOIN accounts a ON a.id = s.account_id"
-_OPERATORS = "SELECT id, jurisdiction, scheme, number FROM operators WHERE id = ANY ($1::uuid[])"
+_SHOWN = """
+    SELECT o.id, o.jurisdiction, o.scheme, o.number, CASE WHEN x.r THEN s.registered_name ELSE s.name END AS name
+    FROM unnest($1::uuid[], $2::bool[]) WITH ORDINALITY AS x (a, r, n)
+    JOIN searched_accounts s ON s.account_id = x.a JOIN operators o ON o.id = s.operator_id
+    ORDER BY x.n
+"""
 
 Page = tuple[list[dict[str, Any]], UUID | None]
 
@@ -70,24 +76,28 @@ class Wanted(NamedTuple):
 
 
 class _Match(NamedTuple):
-    score: float
-    name: str
+    """How alike a name of an operator is, of which account, and whether its register says so."""
+
+    likeness: float
+    account_id: UUID
+    is_registered: bool
 
 
 async def named(session: AsyncSession, name: str, wanted: Wanted, *, after: UUID | None, limit: int) -> Page:
     """Return a page of the operators with a name like the one asked for, the likest first. Raises BadCursor."""
     asked = form(name)
     matches = _best(asked, await _candidates(session, asked, wanted)) if asked.own else {}
-    ordered = sorted(matches, key=lambda operator: (-matches[operator].score, operator))
+    ordered = sorted(matches, key=lambda operator: (-matches[operator].likeness, operator))
     begin = 0
     if after is not None:
         if after not in matches:
             raise BadCursor("this cursor was not given by this search", pointer="/query/cursor")
         begin = ordered.index(after) + 1
     shown = ordered[begin : begin + limit]
-    rows = await (await driver(session)).fetch(_OPERATORS, shown)
-    known = {row["id"]: dict(row) for row in rows}
-    items = [known[one] | {"name": matches[one].name, "likeness": matches[one].score} for one in shown]
+    of = [matches[one] for one in shown]
+    accounts, registered = [one.account_id for one in of], [one.is_registered for one in of]
+    rows = await (await driver(session)).fetch(_SHOWN, accounts, registered)
+    items = [dict(row) | {"likeness": one.likeness} for row, one in zip(rows, of, strict=True)]
     return items, shown[-1] if begin + limit < len(ordered) else None
 
 
@@ -129,14 +139,19 @@ def _found(where: Places, always: tuple[int, ...]) -> str:
 
 def _best(asked: Form, rows: Sequence[asyncpg.Record]) -> dict[UUID, _Match]:
     """Return the best name of each operator that is like the one asked for."""
+    stated = [(row[0], row[1], row[2], row[3], False) for row in rows]
+    registered = [(row[0], row[1], row[4], row[5], True) for row in rows if row[4] is not None]
+    names = stated + registered
+    if not names:
+        return {}
+    scores = likeness(asked, [name[2] for name in names], [name[3] for name in names])
     best: dict[UUID, _Match] = {}
-    for prefix in ("", "registered_"):
-        own = [row for row in rows if row[f"{prefix}own"] is not None]
-        scores = likeness(asked, [Form(row[f"{prefix}own"], row[f"{prefix}plain"]) for row in own])
-        for row, score in zip(own, scores, strict=True):
-            known = best.get(row["operator_id"])
-            if score >= _LEAST and (known is None or known < (score, row[f"{prefix}name"])):
-                best[row["operator_id"]] = _Match(score, row[f"{prefix}name"])
+    for place in np.flatnonzero(scores >= _LEAST).tolist():
+        account, operator, *_, is_registered = names[place]
+        match = _Match(float(scores[place]), account, is_registered)
+        known = best.get(operator)
+        if known is None or known < match:
+            best[operator] = match
     return best
 
 

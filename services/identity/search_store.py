@@ -49,7 +49,7 @@ _COUNT_ALL = text("""
     SELECT p, count(*) FROM name_pieces, unnest(pieces) AS p GROUP BY p
 """)
 _AT_ONCE = 5_000
-COLUMNS = (
+_COLUMNS = (
     *("account_id", "platform_id", "operator_id", "jurisdiction", "entity_kind", "registered_at"),
     *("name", "own", "plain", "registered_name", "registered_own", "registered_plain"),
 )
@@ -86,9 +86,9 @@ async def record(session: AsyncSession, stated: Sequence[Found]) -> None:
         since[one.account_id] = min(one.registered_at, since.get(one.account_id, one.registered_at))
     ordered = [newest[account]._replace(registered_at=since[account]) for account in sorted(newest)]
     connection = await driver(session)
-    await connection.execute(_PUT, *zip(*map(row_of, ordered), strict=True))
+    await connection.execute(_PUT, *zip(*map(_row, ordered), strict=True))
     before = {row["account_id"]: row["pieces"] for row in await connection.fetch(_PIECES, sorted(newest))}
-    after = {one.account_id: pieces_of(one) for one in ordered}
+    after = {one.account_id: _pieces_of(one) for one in ordered}
     changed = {account: now for account, now in after.items() if now != before.get(account, [])}
     if gone := [account for account, now in changed.items() if not now]:
         await connection.execute(_DROP_PIECES, gone)
@@ -102,8 +102,7 @@ async def record(session: AsyncSession, stated: Sequence[Found]) -> None:
         await connection.execute(_COUNT, *zip(*moved, strict=True))
 
 
-def row_of(one: Found) -> tuple[object, ...]:
-    """Return a row of `searched_accounts`, its columns as they are in `COLUMNS`."""
+def _row(one: Found) -> tuple[object, ...]:
     return (*one[:6], *_forms(one.name), *_forms(one.registered_name))
 
 
@@ -111,8 +110,7 @@ def _forms(name: str | None) -> tuple[str | None, str | None, str | None]:
     return (name, *form(name)) if name is not None else (None, None, None)
 
 
-def pieces_of(one: Found) -> list[int]:
-    """Return the pieces by which an account is found; none of one without a name."""
+def _pieces_of(one: Found) -> list[int]:
     names = [name for name in (one.name, one.registered_name) if name is not None]
     own = {piece.hash for name in names for piece in pieces(form(name).own)}
     return sorted(own | {ANY, platform_piece(one.platform_id)}) if own else []
@@ -124,8 +122,8 @@ def record_all(connection: Connection) -> None:
     while rows := connection.execute(_NEWEST, {"after": last, "most": _AT_ONCE}).all():
         last = rows[-1].id
         known = [_stored(row) for row in rows]
-        connection.execute(insert(SearchedAccount), [dict(zip(COLUMNS, row_of(one), strict=True)) for one in known])
-        there = [{"account_id": one.account_id, "pieces": own} for one in known if (own := pieces_of(one))]
+        connection.execute(insert(SearchedAccount), [dict(zip(_COLUMNS, _row(one), strict=True)) for one in known])
+        there = [{"account_id": one.account_id, "pieces": own} for one in known if (own := _pieces_of(one))]
         if there:
             connection.execute(insert(NamePieces), there)
     connection.execute(_COUNT_ALL)

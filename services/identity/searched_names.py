@@ -1,18 +1,21 @@
 """Names as they are searched: their forms, the pieces they are found by, and how alike two are. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
+import numpy as np
 from rapidfuzz import fuzz, process
 
-from services.identity.letters import is_dense, shingles, tidy, words
+from services.identity.letters import is_dense, tidy, words
 from services.identity.names import company_name
 
 # A part of a name that is the whole of what was asked for is nearly as good as the name itself.
 _PART = 0.9
-_MOST_PAIRS = 12
+_MOST_PAIRS = 16
+# Common pieces are of one word often enough, and then no rarer together: each pair has one of the rarest of them.
+_ANCHORS = 4
+_FIRST_SIGNS = 4
 
 
 class Form(NamedTuple):
@@ -23,11 +26,11 @@ class Form(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A part of a name by its hash, the word it is of, and its place among the dense signs of that."""
+    """A part of a name by its hash, the word it is of, and which signs of that it covers."""
 
     hash: int
     word: int
-    place: int | None
+    signs: range
 
 
 class Places(NamedTuple):
@@ -43,17 +46,23 @@ def form(name: str) -> Form:
 
 
 def pieces(own: str) -> list[Piece]:
-    """Return what an own name is made of: pairs of dense signs and the first one, triples of the letters of words."""
-    return list(_pieces(own))
+    """Return what an own name is made of: pairs of dense signs, and triples of the letters of other words.
+
+    Of dense signs also the first one, and the first few by themselves: they find those who exchange two of them.
+    """
+    return [piece for place, word in enumerate(own.split()) for piece in _pieces(word, place)]
 
 
-def _pieces(own: str) -> Iterator[Piece]:
-    for place, word in enumerate(own.split()):
-        if is_dense(word):
-            marked = f"^{word}"
-            yield from (Piece(_hash(marked[at : at + 2]), place, at) for at in range(len(word)))
-        else:
-            yield from (Piece(_hash(shingle), place, None) for shingle in sorted(shingles([word])))
+def _pieces(word: str, place: int) -> Iterator[Piece]:
+    if is_dense(word):
+        yield Piece(_hash(f"^{word[0]}"), place, range(1))
+        yield from (Piece(_hash(sign), place, range(at, at + 1)) for at, sign in enumerate(word[:_FIRST_SIGNS]))
+        yield from (Piece(_hash(word[at : at + 2]), place, range(at, at + 2)) for at in range(len(word) - 1))
+    elif word.isdecimal():
+        yield Piece(_hash(word), place, range(len(word)))
+    else:
+        whole = f" {word} "
+        yield from (Piece(_hash(whole[at : at + 3]), place, range(at, at + 3)) for at in range(len(whole) - 2))
 
 
 def platform_piece(platform_id: str) -> int:
@@ -80,7 +89,8 @@ def places(wanted: Sequence[Piece], counts: Mapping[int, int], *, most: int) -> 
     everyone = max(1, counts.get(ANY, 1))
     weighed = sorted(
         (counts[a.hash] * counts[b.hash] // everyone, a.hash, b.hash)
-        for a, b in combinations(known, 2)
+        for place, a in enumerate(known[:_ANCHORS])
+        for b in known[place + 1 :]
         if not _overlap(a, b)
     )
     pairs: list[tuple[int, int]] = []
@@ -94,24 +104,19 @@ def places(wanted: Sequence[Piece], counts: Mapping[int, int], *, most: int) -> 
     return Places(single, pairs)
 
 
-def likeness(asked: Form, forms: Sequence[Form]) -> list[float]:
-    """Return how alike each name is to the one asked for, from 0 to 1: whichever of its forms is more."""
-    owns, plains = [one.own for one in forms], [one.plain for one in forms]
+def likeness(asked: Form, owns: Sequence[str], plains: Sequence[str]) -> "np.ndarray[Any, Any]":
+    """Return how alike names are to the one asked for, from 0 to 1: whichever of its forms is more."""
     whole = process.cdist([asked.own], owns, scorer=fuzz.ratio)[0]
     parts = process.cdist([asked.own], owns, scorer=fuzz.partial_ratio)[0] * _PART
     full = process.cdist([asked.plain], plains, scorer=fuzz.ratio)[0]
     # Among names of one likeness those come first that agree in the rest too, by less than a likeness can differ.
-    best = [max(*scores) for scores in zip(whole, parts, full, strict=True)]
-    return [
-        round((top + (own + all_of_it) / 2_000) / 100.1, 6)
-        for top, own, all_of_it in zip(best, whole, full, strict=True)
-    ]
+    scores = np.maximum(np.maximum(whole, parts), full) + (whole + full) / 2_000
+    found: np.ndarray[Any, Any] = np.round(scores.astype(float) / 100.1, 6)
+    return found
 
 
 def _overlap(a: Piece, b: Piece) -> bool:
-    if a.word != b.word:
-        return False
-    return a.place is None or b.place is None or abs(a.place - b.place) <= 1
+    return a.word == b.word and a.signs.start < b.signs.stop and b.signs.start < a.signs.stop
 
 
 def _hash(text: str) -> int:
