@@ -13,9 +13,10 @@ from services.identity.searched_names import ANY, Form, Places, form, likeness, 
 from shared.database import driver
 from shared.paging import BadCursor
 
-# About so many accounts are compared with a name; more only where they share everything that can be looked for.
-_COMPARED = 1_000
-_MOST_COMPARED = 2_000
+# So many accounts that have a rare piece are compared with a name.
+_COMPARED = 500
+# So many of a pair of common pieces, which may be more common together than each is alone; and with the same name.
+_MOST_OF_PAIR = 150
 _MOST_SAME = 200
 # What is less alike than this is no answer.
 _LEAST = 0.5
@@ -32,11 +33,12 @@ _FILTERS = {
 }
 _NAMED = """
     SELECT s.account_id, s.operator_id, s.own, s.plain, s.registered_own, s.registered_plain
-    FROM (SELECT account_id FROM ({found}) AS p UNION
+    FROM ({found} UNION
         (SELECT account_id FROM searched_accounts WHERE own = $1::text LIMIT {same})) AS c
     JOIN searched_accounts s USING (account_id) {accounts} WHERE s.name IS NOT NULL {filters}
 """
-_FOUND = "SELECT account_id FROM name_pieces WHERE {conditions} LIMIT {most}"
+_FOUND = "(SELECT account_id FROM name_pieces WHERE pieces @> '{{{pieces}}}'::int[] LIMIT {most})"
+_NOBODY = "SELECT account_id FROM name_pieces WHERE false"
 _LISTED = """
     SELECT o.id, o.jurisdiction, o.scheme, o.number FROM operators o JOIN (
         SELECT DISTINCT s.operator_id FROM searched_accounts s {accounts} WHERE {filters}
@@ -132,9 +134,10 @@ async def _candidates(session: AsyncSession, asked: Form, wanted: Wanted) -> lis
 
 def _found(where: Places, always: tuple[int, ...]) -> str:
     """Return the statement that finds accounts by pieces; those are numbers, written as they are."""
-    groups = [[one, *always] for one in where.single] + [[*pair, *always] for pair in where.pairs]
-    conditions = " OR ".join(f"pieces @> '{{{','.join(map(str, group))}}}'::int[]" for group in groups)
-    return _FOUND.format(conditions=conditions or "false", most=_MOST_COMPARED)
+    single = [((one, *always), _COMPARED) for one in where.single]
+    pairs = [((*pair, *always), _MOST_OF_PAIR) for pair in where.pairs]
+    parts = [_FOUND.format(pieces=",".join(map(str, group)), most=most) for group, most in single + pairs]
+    return " UNION ".join(parts) or _NOBODY
 
 
 def _best(asked: Form, rows: Sequence[asyncpg.Record]) -> dict[UUID, _Match]:

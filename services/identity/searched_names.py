@@ -12,9 +12,8 @@ from services.identity.names import company_name
 
 # A part of a name that is the whole of what was asked for is nearly as good as the name itself.
 _PART = 0.9
-_MOST_PAIRS = 16
-# Common pieces are of one word often enough, and then no rarer together: each pair has one of the rarest of them.
-_ANCHORS = 4
+# Common pieces are looked for in pairs: the rarest few of them, each with a few of the others.
+_ANCHORS, _PARTNERS = 3, 3
 _FIRST_SIGNS = 4
 
 
@@ -78,7 +77,7 @@ def places(wanted: Sequence[Piece], counts: Mapping[int, int], *, most: int) -> 
     """Return by which pieces of a name to look for it, so that about `most` accounts are found.
 
     The rarest pieces come first, each by itself; of the common ones, pairs that do not lie in one another. Where all
-    is common, the least common is looked for all the same.
+    is common and there is no pair, the least common is looked for all the same.
     """
     known = sorted({one.hash: one for one in wanted if counts.get(one.hash)}.values(), key=lambda p: counts[p.hash])
     single: list[int] = []
@@ -86,19 +85,9 @@ def places(wanted: Sequence[Piece], counts: Mapping[int, int], *, most: int) -> 
     while known and counts[known[0].hash] <= left:
         left -= counts[known[0].hash]
         single.append(known.pop(0).hash)
-    everyone = max(1, counts.get(ANY, 1))
-    weighed = sorted(
-        (counts[a.hash] * counts[b.hash] // everyone, a.hash, b.hash)
-        for place, a in enumerate(known[:_ANCHORS])
-        for b in known[place + 1 :]
-        if not _overlap(a, b)
-    )
-    pairs: list[tuple[int, int]] = []
-    for expected, a, b in weighed[:_MOST_PAIRS]:
-        if expected > left and (single or pairs):
-            break
-        left -= expected
-        pairs.append((a, b))
+    pairs = [
+        pair for place, anchor in enumerate(known[:_ANCHORS]) for pair in _pairs(anchor, known[place + 1 :], counts)
+    ]
     if known and not (single or pairs):
         single.append(known[0].hash)
     return Places(single, pairs)
@@ -113,6 +102,15 @@ def likeness(asked: Form, owns: Sequence[str], plains: Sequence[str]) -> "np.nda
     scores = np.maximum(np.maximum(whole, parts), full) + (whole + full) / 2_000
     found: np.ndarray[Any, Any] = np.round(scores.astype(float) / 100.1, 6)
     return found
+
+
+def _pairs(anchor: Piece, others: Sequence[Piece], counts: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of a piece with the rarest that do not lie in it; of equally common ones, those of one word, one."""
+    seen: set[int] = set()
+    for other in others:
+        if len(seen) < _PARTNERS and counts[other.hash] not in seen and not _overlap(anchor, other):
+            seen.add(counts[other.hash])
+            yield anchor.hash, other.hash
 
 
 def _overlap(a: Piece, b: Piece) -> bool:
