@@ -38,7 +38,7 @@ _APPLIED = 2_000
 _PLATFORM = "north"
 _SIGNS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-_STREETS = ("晨光路", "青石路", "海棠街", "望江大道", "松花里", "远山路", "丰收街", "云台路")
+_WAYS = ("路", "街", "大道", "东路", "西路", "巷")
 _CITIES = ("深圳市", "杭州市", "广州市", "义乌市", "苏州市", "成都市", "宁波市", "青岛市")
 _PLACE = TopicPartition("identity.accepted", 0)
 _envelope = msgspec.json.Decoder(Envelope).decode
@@ -126,7 +126,7 @@ def _registered(draw: Random, number: int) -> dict[str, Any]:
             "licence": {"number": f"L-{number}", "issued_on": "2020-01-01", "expires_on": "2030-01-01"},
             "representative": "".join(draw.choices("王李张刘陈杨赵黄周吴伟芳娜敏静强磊洋艳勇", k=3)),
             "contacts": {
-                "address": f"{draw.choice(_CITIES)}{draw.choice(_STREETS)}{draw.randrange(1, 2_000)}号",
+                "address": f"{draw.choice(_CITIES)}{firm(draw).own}{draw.choice(_WAYS)}{draw.randrange(1, 500)}号",
                 "phone": f"+86 138{draw.randrange(10**8):08d}",
                 "email": f"shop{number}@trade{draw.randrange(10**6)}.example",
             },

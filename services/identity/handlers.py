@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import consents, links, personal_reads, registrations, search_store, shops
+from services.identity.registrations import Step
 from services.identity.shops import Shops
 from services.identity.vault import Vault
 from shared.consumer import Handlers
@@ -16,7 +17,6 @@ from shared.events.platform import (
     OperatorDeregistered,
     OperatorRegistered,
 )
-from shared.identifiers import account_id
 from shared.messaging import publish
 from shared.received import Received
 
@@ -34,9 +34,9 @@ def handlers(vault: Vault) -> Handlers:
         await links.take_turn(session)
         recorded, found_by = await registrations.record(session, steps)
         owners = [own.operator_id for own in recorded]
-        await shops.record(session, [_shops(one, owner) for one, owner in zip(opened, owners, strict=True)])
+        await shops.record(session, [_shops(step, owner) for step, owner in zip(steps, owners, strict=True)])
         await search_store.record(session, found_by)
-        found = await links.record(session, opened, owners, statements)
+        found = await links.record(session, steps, owners, statements)
         events = [event for own, linked in zip(recorded, found, strict=True) for event in [*own.events, *linked]]
         await publish(session, events, source="identity")
 
@@ -49,7 +49,7 @@ async def on_contacts(session: AsyncSession, received: Sequence[Received]) -> No
     await publish(session, await consents.record(session, received), source="identity")
 
 
-def _shops(one: Received, owner: UUID) -> Shops:
+def _shops(step: Step, owner: UUID) -> Shops:
     """Return where an account has shops after an event: an ended one nowhere."""
-    urls = () if isinstance(one.event, OperatorDeregistered) else one.event.shop_urls
-    return Shops(account_id(one.platform_id, one.event.operator_ref), owner, one.platform_id, urls)
+    urls = () if isinstance(step.event, OperatorDeregistered) else step.event.shop_urls
+    return Shops(step.account_id, owner, step.platform_id, urls)

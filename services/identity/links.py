@@ -19,12 +19,13 @@ from services.identity.blind import BlindIndex
 from services.identity.link_store import Connection
 from services.identity.linking import Link, Policy
 from services.identity.network import Change, Holder, LinkChanged, Network, Pair, Return
+from services.identity.registrations import Step
 from services.identity.rule_values import PolicyOn, RuleValues
 from shared.database import driver, kept
 from shared.events.base import Event
 from shared.events.identity import LinkFound, LinkLost, LinkReason, OperatorCleared, OperatorReturned
 from shared.events.platform import OperatorDeregistered
-from shared.identifiers import account_id, derived_id
+from shared.identifiers import derived_id
 from shared.received import Received
 
 K = TypeVar("K")
@@ -66,7 +67,7 @@ def stated(blind: BlindIndex, received: Sequence[Received]) -> list[Attributes |
 
 async def record(
     session: AsyncSession,
-    received: Sequence[Received],
+    batch: Sequence[Step],
     owners: Sequence[UUID],
     statements: Sequence[Attributes | None],
 ) -> list[list[Event]]:
@@ -79,62 +80,62 @@ async def record(
     await values.refresh(session)
     policy_on = cache(values.link_policy)
     said = [
-        _Said(account_id(one.platform_id, one.event.operator_ref), owner, says) if says is not None else None
-        for one, owner, says in zip(received, owners, statements, strict=True)
+        _Said(step.account_id, owner, says) if says is not None else None
+        for step, owner, says in zip(batch, owners, statements, strict=True)
     ]
-    network = await _around(connection, policy_on, received, said)
+    network = await _around(connection, policy_on, batch, said)
     links_before, returns_before = dict(network.links), dict(network.returns)
     links_known, returns_known = set(links_before), set(returns_before)
     written = _Written()
     events: list[list[Event]] = []
     touched: set[UUID] = set()
-    for one, file in zip(received, said, strict=True):
-        before = network.accounts.get(account_id(one.platform_id, one.event.operator_ref))
-        after = _after(one, file, before)
+    for step, file in zip(batch, said, strict=True):
+        before = network.accounts.get(step.account_id)
+        after = _after(step, file, before)
         if after is None or after == before:
             events.append([])
             continue
-        _note_values(written, before, after, one.time)
+        _note_values(written, before, after, step.at)
         touched.add(after.account_id)
         changes = network.put(after)
-        _note_found(written.links_found, links_known, network.links, network.changed_links, one.time)
-        _note_found(written.returns_found, returns_known, network.returns, network.changed_returns, one.time)
-        events.append([_event(change, one.time) for change in changes])
+        _note_found(written.links_found, links_known, network.links, network.changed_links, step.at)
+        _note_found(written.returns_found, returns_known, network.returns, network.changed_returns, step.at)
+        events.append([_event(change, step.at) for change in changes])
     await store.put_accounts(connection, [network.accounts[account] for account in sorted(touched)])
     await _write(connection, network, written, links_before, returns_before)
     return events
 
 
-def _after(one: Received, said: _Said | None, before: Holder | None) -> Holder | None:
+def _after(step: Step, said: _Said | None, before: Holder | None) -> Holder | None:
     """Return an account after an event. An account that its platform opens again is no longer banned."""
     if said is not None:
         return Holder(
-            account_id=account_id(one.platform_id, one.event.operator_ref),
-            platform_id=one.platform_id,
-            operator_ref=one.event.operator_ref,
+            account_id=step.account_id,
+            platform_id=step.platform_id,
+            operator_ref=step.event.operator_ref,
             operator_id=said.operator_id,
-            opened_at=before.opened_at if before is not None else one.time,
-            stated_at=one.time,
+            opened_at=before.opened_at if before is not None else step.at,
+            stated_at=step.at,
             attributes=said.attributes,
         )
     if before is None:
         return None
-    return replace(before, banned_at=one.time if one.event.reason == "banned" else None)
+    return replace(before, banned_at=step.at if step.event.reason == "banned" else None)
 
 
 async def _around(
-    connection: Connection, policy_on: PolicyOn, received: Sequence[Received], said: Sequence[_Said | None]
+    connection: Connection, policy_on: PolicyOn, batch: Sequence[Step], said: Sequence[_Said | None]
 ) -> Network:
     """Read what a batch may touch: a few questions, however many files are in it."""
     stated = [file for file in said if file is not None]
-    own = {account_id(one.platform_id, one.event.operator_ref) for one in received}
+    own = {step.account_id for step in batch}
     before = await store.read_accounts(connection, store.ACCOUNTS_BY_ID, own)
     operators = {file.operator_id for file in stated} | {holder.operator_id for holder in before}
     members = await store.read_accounts(connection, store.ACCOUNTS_BY_OPERATOR, operators)
     leaving = _leaving(before, stated)
     known = [file.attributes for file in stated] + [holder.attributes for holder in members]
     values = {value for attributes_of in known for value in attributes_of.all()}
-    policy = policy_on(max(one.time for one in received).date())
+    policy = policy_on(max(step.at for step in batch).date())
     reading = _Reading(connection, policy, leaving)
     await reading.read(values)
     near, weighed = reading.concerned(values)
