@@ -30,6 +30,7 @@ from shared.database import Sessions, driver, transaction
 from shared.events.base import Envelope
 from shared.events.platform import OperatorRegistered
 from shared.messaging import unpack
+from shared.process import settle_memory
 from shared.received import Received
 
 _REGISTRATIONS = 100_000
@@ -54,6 +55,7 @@ async def _measure() -> Result:
     async with _identity() as (client, vault, sessions):
         door = await _through_door(client, _REGISTRATIONS)
         batches = [batch async for batch in _accepted(sessions)]
+        settle_memory()
         worker = await _through_worker(vault, sessions, batches)
     slower = min(door, worker)
     return Result(

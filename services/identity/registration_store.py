@@ -195,7 +195,8 @@ class Book:
 async def read(session: AsyncSession, accounts: Collection[UUID], entities: Collection[UUID]) -> Book:
     """Return what is known of some accounts, and of the legal entities that their files name."""
     connection = await driver(session)
-    book = Book()
+    # First of all, as whoever ends clocks does: in another order they and we could wait for each other.
+    book = Book(clocks=await clock_sets.running(session, accounts, _CLOCKS))
     for row in await connection.fetch(_ACCOUNTS, list(accounts)):
         fields: Mapping[str, Any] = dict(row)
         book.accounts[row["id"]] = Current(**{**fields, "content": row["content"] or "{}"})
@@ -209,7 +210,6 @@ async def read(session: AsyncSession, accounts: Collection[UUID], entities: Coll
             book.badges[row["account_id"]].append(_Badge(row["id"], row["operator_id"], row["platform_id"]))
         for row in await connection.fetch(_LINKS, known):
             book.links[row["account_id"]][row["linked_from"]] = Span(row["linked_to"], row["operator_id"])
-    book.clocks = await clock_sets.running(session, known, _CLOCKS)
     return book
 
 
