@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,12 +13,10 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 
+from benchmarks.postgres import databases
 from benchmarks.results import Result
-from deploy.databases import Passwords, plain, provision, service_urls
-from deploy.embedded import POSTGRES_SETTINGS, EmbeddedPostgres
-from deploy.preflight import free_port
-from services.identity import questions
-from shared import migrations
+from deploy.databases import plain
+from services.identity import lookups
 from shared.clock import utc_now
 from shared.database import Sessions, driver, make_engine, make_sessions, transaction
 
@@ -58,7 +55,7 @@ def lookup_p99_ms() -> Result:
 
 
 async def _measure() -> Result:
-    async with _register() as sessions:
+    async with register(_OPERATORS) as (sessions, _):
         found = {name: await _p99_ms(sessions, look) for name, look in _LOOKED_UP.items()}
         reference = await _p99_ms(sessions, _by_key)
     worst = max(found.values())
@@ -88,30 +85,39 @@ async def _p99_ms(sessions: Sessions, look: Look) -> float:
     return float(np.percentile(spent, 99)) * 1e3
 
 
-async def _whole(sessions: Sessions, **by: object) -> object:
+async def _whole(sessions: Sessions, which: lookups.Which) -> object:
     async with transaction(sessions) as session:
-        operator = await questions.lookup(session, **by)  # type: ignore[arg-type] # one of its three keys
-        return await questions.operator(session, operator, utc_now())
+        return await lookups.operator(session, which, utc_now())
 
 
 async def _by_account(sessions: Sessions, number: int) -> object:
-    return await _whole(sessions, account=_uuid_of(f"account {number}"))
+    return await _whole(sessions, lookups.by_account(account_of(number)))
 
 
 async def _by_number(sessions: Sessions, number: int) -> object:
-    return await _whole(sessions, number=f"9111{number:014d}")
+    return await _whole(sessions, lookups.by_number(f"9111{number:014d}"))
 
 
 async def _by_page(sessions: Sessions, number: int) -> object:
-    return await _whole(sessions, url=f"https://north.example/shops/{number}/items/3")
+    return await _whole(sessions, lookups.by_page(f"https://north.example/shops/{number}/items/3"))
 
 
 async def _by_key(sessions: Sessions, number: int) -> object:
     async with transaction(sessions) as session:
-        return await (await driver(session)).fetchval(_BY_KEY, _uuid_of(f"account {number}"))
+        return await (await driver(session)).fetchval(_BY_KEY, account_of(number))
 
 
 _LOOKED_UP: dict[str, Look] = {"account": _by_account, "number": _by_number, "page": _by_page}
+
+
+def account_of(number: int) -> UUID:
+    """Return the id of an account of the register, counted from 1."""
+    return _uuid_of(f"account {number}")
+
+
+def operator_of(number: int) -> UUID:
+    """Return the id of the operator that holds it."""
+    return _uuid_of(f"operator {number}")
 
 
 def _uuid_of(text: str) -> UUID:
@@ -120,42 +126,24 @@ def _uuid_of(text: str) -> UUID:
 
 
 @asynccontextmanager
-async def _register() -> AsyncIterator[Sessions]:
-    """Yield sessions of a register with a million operators, on a PostgreSQL of its own."""
+async def register(operators: int) -> AsyncIterator[tuple[Sessions, str]]:
+    """Yield sessions of a register with so many operators, on a PostgreSQL of its own, and the URL of its owner."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         directory = Path(name)
         directory.chmod(0o711)  # noqa: ASYNC240 - nothing else runs yet
-        passwords = Passwords(directory / "passwords.json")
-        server = EmbeddedPostgres(
-            directory / "postgres",
-            free_port(),
-            passwords.of("postgres"),
-            log=directory / "postgres.log",
-            settings=POSTGRES_SETTINGS,
-        )
-        child = server.child()
-        child.start()
-        try:
-            await server.ready(child)
-            urls = service_urls(server.admin_url, "identity", passwords)
-            await provision(server.admin_url, {"identity": urls}, "benchmark")
-            await asyncio.to_thread(migrations.upgrade, "identity", urls.owner)
-            await _fill(urls.owner)
-            engine = make_engine(urls.app, pool_size=1)
-            yield make_sessions(engine)
+        async with databases(directory, "identity") as urls:
+            await _fill(urls["identity"].owner, operators)
+            engine = make_engine(urls["identity"].app, pool_size=1)
+            yield make_sessions(engine), urls["identity"].owner
             await engine.dispose()
-        finally:
-            child.send(signal.SIGINT)
-            await child.ended(10)
-            await child.kill()
 
 
-async def _fill(url: str) -> None:
+async def _fill(url: str, operators: int) -> None:
     connection = await asyncpg.connect(plain(url), timeout=10)
     try:
         await connection.execute("SELECT set_config('crosswatch.platform', '*', false)")
         for statement in _FILL:
-            arguments = (_OPERATORS,) if "$1" in statement else ()
+            arguments = (operators,) if "$1" in statement else ()
             await connection.execute(statement, *arguments, timeout=600)
     finally:
         await connection.close()

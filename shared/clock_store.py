@@ -209,8 +209,13 @@ def _columns(clock: Clock) -> dict[str, Any]:
     if clock.state in ("met", "expired"):
         # When it was due stays for those who ask.
         return kept
+    return kept | reckoned(clock)
+
+
+def reckoned(clock: Clock) -> dict[str, Any]:
+    """Return when a clock ends, as the columns have it."""
     ends = due(clock, calendar_of(clock.jurisdiction))
-    return kept | {
+    return {
         "last_day": ends.last_day if ends is not None else None,
         "due_at": ends.at if ends is not None else None,
         "is_provisional": ends is not None and ends.is_provisional,

@@ -202,12 +202,18 @@ def _standing(clock: Clock, calendar: Calendar) -> Callable[[date], bool]:
             since = calendar.day_of(act.at)
         elif act.kind == "resumed" and since is not None:
             spans.append((since, calendar.day_of(act.at)))
-    return lambda day: any(first <= day < until for first, until in spans)
+    return (lambda day: any(first <= day < until for first, until in spans)) if spans else _never
+
+
+def _never(_: date) -> bool:
+    return False
 
 
 def _counted(start: date, amount: int, unit: Unit, calendar: Calendar, stands: Callable[[date], bool]) -> date:
     """Return the day that so much is full, the first not counted."""
     left = (_month_later(start, amount) - start).days if unit == "months" else amount
+    if stands is _never and unit != "working_days":
+        return start + _DAY * left
     day = start
     while left > 0:
         day += _DAY

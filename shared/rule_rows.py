@@ -82,13 +82,14 @@ class RuleValues:
         self._until = 0.0
         self._book = RuleBook(())
         self._of: dict[tuple[date, str], Mapping[str, float]] = {}
+        self._applied: dict[tuple[str, date, str], Applied] = {}
 
     async def refresh(self, session: AsyncSession) -> None:
         """Read the values again if they are no longer fresh."""
         if self._until < time.monotonic():
             self._book = await read_book(session, self.table)
             self._until = time.monotonic() + FRESH_SECONDS
-            self._of = {}
+            self._of, self._applied = {}, {}
 
     def on(self, day: date, jurisdiction: str = EVERYWHERE) -> Mapping[str, float]:
         """Return the values of a day by name."""
@@ -99,7 +100,11 @@ class RuleValues:
 
     def apply(self, name: str, *, on: date, jurisdiction: str = EVERYWHERE) -> Applied:
         """Return the value of a rule and those that gave way to it. Raises NoSuchRule, Incomparable."""
-        return self._book.apply(name, on=on, jurisdiction=jurisdiction)
+        known = self._applied.get((name, on, jurisdiction))
+        if known is None:
+            known = self._book.apply(name, on=on, jurisdiction=jurisdiction)
+            self._applied[name, on, jurisdiction] = known
+        return known
 
     def named(self, *names: str, on: date, jurisdiction: str = EVERYWHERE) -> list[float]:
         """Return the values of some names on a day. Raises NoSuchRule."""

@@ -126,7 +126,7 @@ async def look_up(
     """Say who operates the shop that a page is of, or an account."""
     if (url is None) == (account is None):
         raise BadQuestion("name a url or an account", pointer="/query/url")
-    return await questions.public(session, await questions.lookup(session, account=account, url=url))
+    return await questions.public(session, await questions.behind(session, account=account, url=url))
 
 
 @router.get("/public/v1/operators/{operator_id}", response_model=PublicOperatorOut, responses=problems(404, 422))

@@ -28,27 +28,26 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 async def record(
     session: AsyncSession, blind: BlindIndex, opened: Sequence[Received], owners: Sequence[UUID]
-) -> list[Event]:
-    """Keep what files say now, and return which fields of which accounts are others than before.
+) -> list[list[Event]]:
+    """Keep what files say now, and return for each event which fields of its account are others than before.
 
     A file that comes again after its account ended is compared with the one before too.
     """
-    files = [
-        (one, owner) for one, owner in zip(opened, owners, strict=True) if type(one.event) is not OperatorDeregistered
-    ]
-    if not files:
-        return []
-    accounts = {account_id(one.platform_id, one.event.operator_ref) for one, _ in files}
+    accounts = {account_id(one.platform_id, one.event.operator_ref) for one in opened}
     found = select(FileDigest.account_id, FileDigest.digests).where(FileDigest.account_id.in_(accounts))
     known: dict[UUID, Mapping[str, str]] = {account: digests for account, digests in await session.execute(found)}
-    events: list[Event] = []
-    for one, owner in files:
+    stored = dict(known)
+    events: list[list[Event]] = []
+    for one, owner in zip(opened, owners, strict=True):
+        events.append([])
+        if isinstance(one.event, OperatorDeregistered):
+            continue
         account = account_id(one.platform_id, one.event.operator_ref)
         before, now = known.get(account), digests_of(blind, account, one.event)
         known[account] = now
         if before is not None and (fields := sorted(name for name in now if now[name] != before.get(name))):
-            events.append(_changed(one, account, owner, fields))
-    await _store(session, {account: known[account] for account in accounts})
+            events[-1].append(_changed(one, account, owner, fields))
+    await _store(session, {account: own for account, own in known.items() if own != stored.get(account)})
     return events
 
 
@@ -66,6 +65,8 @@ def _digest(blind: BlindIndex, account: UUID, name: str, value: object) -> str:
 
 
 async def _store(session: AsyncSession, digests: Mapping[UUID, Mapping[str, str]]) -> None:
+    if not digests:
+        return
     rows = [{"account_id": account, "digests": dict(own)} for account, own in sorted(digests.items())]
     statement = insert(FileDigest)
     replaced = {"digests": statement.excluded.digests}

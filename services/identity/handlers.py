@@ -6,8 +6,18 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import changes, consents, links, offers, personal_reads, registrations, removals, shops
-from services.identity.registrations import Recorded
+from services.identity import (
+    changes,
+    consents,
+    links,
+    offers,
+    personal_reads,
+    registrations,
+    removals,
+    search_store,
+    shops,
+)
+from services.identity.registrations import Step
 from services.identity.shops import Shops
 from services.identity.vault import Vault
 from shared.consumer import Handlers
@@ -31,20 +41,23 @@ def handlers(vault: Vault) -> Handlers:
 
     async def on_operators(session: AsyncSession, received: Sequence[Received]) -> None:
         """Add versions to accounts' files, in order, and see whom they are linked to."""
-        await links.take_turn(session)
         personal_reads.note_verification(session, received)
         opened = await vault.opened(received)
-        recorded: list[Recorded] = []
-        for sealed, one in zip(received, opened, strict=True):
-            if isinstance(one.event, OperatorDeregistered):
-                recorded.append(await registrations.end(session, one))
-            else:
-                recorded.append(await registrations.record(session, vault.blind, one, sealed.event))
+        statements = links.stated(vault.blind, opened)
+        steps = await registrations.steps(session, vault.blind, received, opened)
+        # Nothing is locked before, and nothing slow is left to do after it.
+        await links.take_turn(session)
+        recorded, found_by = await registrations.record(session, steps)
         owners = [own.operator_id for own in recorded]
-        await shops.record(session, [_shops(one, owner) for one, owner in zip(opened, owners, strict=True)])
-        found = await links.record(session, vault.blind, opened, owners)
-        events = [event for own, linked in zip(recorded, found, strict=True) for event in [*own.events, *linked]]
-        events += await changes.record(session, vault.blind, opened, owners)
+        await shops.record(session, [_shops(step, owner) for step, owner in zip(steps, owners, strict=True)])
+        await search_store.record(session, found_by)
+        found = await links.record(session, steps, owners, statements)
+        changed = await changes.record(session, vault.blind, opened, owners)
+        events = [
+            event
+            for own, linked, others in zip(recorded, found, changed, strict=True)
+            for event in [*own.events, *linked, *others]
+        ]
         moments = _moments(received)
         events += [*await removals.follow(session, moments), *await offers.follow(session, moments)]
         await publish(session, events, source="identity")
@@ -79,7 +92,7 @@ def _moments(received: Sequence[Received]) -> dict[UUID, datetime]:
     return moments
 
 
-def _shops(one: Received, owner: UUID) -> Shops:
+def _shops(step: Step, owner: UUID) -> Shops:
     """Return where an account has shops after an event: an ended one nowhere."""
-    urls = () if isinstance(one.event, OperatorDeregistered) else one.event.shop_urls
-    return Shops(account_id(one.platform_id, one.event.operator_ref), owner, one.platform_id, urls)
+    urls = () if isinstance(step.event, OperatorDeregistered) else step.event.shop_urls
+    return Shops(step.account_id, owner, step.platform_id, urls)

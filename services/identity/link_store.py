@@ -3,7 +3,7 @@
 import struct
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -79,6 +79,8 @@ _PUT_RETURNS = """
         came_back = excluded.came_back, score = excluded.score, reasons = excluded.reasons
 """
 _DROP_RETURNS = "DELETE FROM returned_accounts WHERE account_id = ANY($1::uuid[])"
+# Stands where a moment is not stored: what is there already keeps its own.
+_STAYS = datetime.min.replace(tzinfo=UTC)
 
 
 async def read_accounts(connection: Connection, statement: str, ids: Collection[UUID]) -> list[Holder]:
@@ -133,30 +135,34 @@ async def open_values(connection: Connection, rows: Sequence[tuple[object, ...]]
         await connection.execute(_OPEN, *zip(*rows, strict=True))
 
 
-async def put_links(connection: Connection, links: Mapping[Pair, Link | None], at: Mapping[Pair, datetime]) -> None:
-    """Store links, or end them where there is none."""
+async def put_links(connection: Connection, links: Mapping[Pair, Link | None], found: Mapping[Pair, datetime]) -> None:
+    """Store links, or end them where there is none; those that were `found` now begin then, the others stay."""
+    gone = [pair for pair, known in links.items() if known is None or pair in found]
+    if gone:
+        await connection.execute(_DROP_LINKS, *zip(*gone, strict=True))
     rows = [
-        (a, b, known.score, write_reasons(known), at[a, b])
+        (a, b, known.score, write_reasons(known), found.get((a, b), _STAYS))
         for (a, b), known in sorted(links.items())
         if known is not None
     ]
     if rows:
         await connection.execute(_PUT_LINKS, *zip(*rows, strict=True))
-    if gone := [pair for pair, known in links.items() if known is None]:
-        await connection.execute(_DROP_LINKS, *zip(*gone, strict=True))
 
 
 async def put_returns(
-    connection: Connection, returns: Mapping[UUID, tuple[Holder, Return | None]], at: Mapping[UUID, datetime]
+    connection: Connection, returns: Mapping[UUID, tuple[Holder, Return | None]], found: Mapping[UUID, datetime]
 ) -> None:
     """Store which accounts are linked to banned ones, or forget it of those that no longer are."""
+    gone = [account for account, (_, known) in returns.items() if known is None or account in found]
+    if gone:
+        await connection.execute(_DROP_RETURNS, gone)
     rows = [
-        _return_row(holder, found, at[account]) for account, (holder, found) in returns.items() if found is not None
+        _return_row(holder, known, found.get(account, _STAYS))
+        for account, (holder, known) in returns.items()
+        if known is not None
     ]
     if rows:
         await connection.execute(_PUT_RETURNS, *zip(*rows, strict=True))
-    if gone := [account for account, (_, found) in returns.items() if found is None]:
-        await connection.execute(_DROP_RETURNS, gone)
 
 
 def read_reasons(stored: str) -> tuple[Reason, ...]:

@@ -19,12 +19,13 @@ from services.identity.blind import BlindIndex
 from services.identity.link_store import Connection
 from services.identity.linking import Link, Policy
 from services.identity.network import Change, Holder, LinkChanged, Network, Pair, Return
+from services.identity.registrations import Step
 from services.identity.rule_values import PolicyOn, RuleValues
 from shared.database import driver, kept
 from shared.events.base import Event
 from shared.events.identity import LinkFound, LinkLost, LinkReason, OperatorCleared, OperatorReturned
 from shared.events.platform import OperatorDeregistered
-from shared.identifiers import account_id, derived_id
+from shared.identifiers import derived_id
 from shared.received import Received
 
 K = TypeVar("K")
@@ -45,14 +46,13 @@ class _Said(NamedTuple):
 
 @dataclass
 class _Written:
-    """What a batch changes: values that end and begin, and when links and returns changed."""
+    """What a batch changes: values that end and begin, and which links and returns were found when."""
 
     closed: list[tuple[UUID, int, bytes, datetime]] = field(default_factory=list)
     opened: dict[tuple[UUID, Value, datetime], tuple[Holder, datetime | None]] = field(default_factory=dict)
     open_since: dict[tuple[UUID, Value], datetime] = field(default_factory=dict)
-    # When each was last seen to change.
-    links_at: dict[Pair, datetime] = field(default_factory=dict)
-    returns_at: dict[UUID, datetime] = field(default_factory=dict)
+    links_found: dict[Pair, datetime] = field(default_factory=dict)
+    returns_found: dict[UUID, datetime] = field(default_factory=dict)
 
 
 async def take_turn(session: AsyncSession) -> None:
@@ -60,76 +60,82 @@ async def take_turn(session: AsyncSession) -> None:
     await (await driver(session)).execute(_ALONE)
 
 
+def stated(blind: BlindIndex, received: Sequence[Received]) -> list[Attributes | None]:
+    """Return what files say that others may say too; nothing of ends of accounts. It takes no turn to know that."""
+    return [None if isinstance(one.event, OperatorDeregistered) else attributes(blind, one.event) for one in received]
+
+
 async def record(
-    session: AsyncSession, blind: BlindIndex, received: Sequence[Received], owners: Sequence[UUID]
+    session: AsyncSession,
+    batch: Sequence[Step],
+    owners: Sequence[UUID],
+    statements: Sequence[Attributes | None],
 ) -> list[list[Event]]:
     """Take in files and ends of accounts, in order; return for each what is to be published of links and returns.
 
-    `owners` are the legal entities of the accounts after each event.
+    `owners` are the legal entities of the accounts after each event, `statements` what `stated()` of the files.
     """
     connection = await driver(session)
     values = kept(session, RuleValues)
     await values.refresh(session)
     policy_on = cache(values.link_policy)
-    said = [_said(blind, one, owner) for one, owner in zip(received, owners, strict=True)]
-    network = await _around(connection, policy_on, received, said)
+    said = [
+        _Said(step.account_id, owner, says) if says is not None else None
+        for step, owner, says in zip(batch, owners, statements, strict=True)
+    ]
+    network = await _around(connection, policy_on, batch, said)
     links_before, returns_before = dict(network.links), dict(network.returns)
+    links_known, returns_known = set(links_before), set(returns_before)
     written = _Written()
     events: list[list[Event]] = []
     touched: set[UUID] = set()
-    for one, file in zip(received, said, strict=True):
-        before = network.accounts.get(account_id(one.platform_id, one.event.operator_ref))
-        after = _after(one, file, before)
+    for step, file in zip(batch, said, strict=True):
+        before = network.accounts.get(step.account_id)
+        after = _after(step, file, before)
         if after is None or after == before:
             events.append([])
             continue
-        _note_values(written, before, after, one.time)
+        _note_values(written, before, after, step.at)
         touched.add(after.account_id)
         changes = network.put(after)
-        written.links_at |= dict.fromkeys(network.changed_links, one.time)
-        written.returns_at |= dict.fromkeys(network.changed_returns, one.time)
-        events.append([_event(change, one.time) for change in changes])
+        _note_found(written.links_found, links_known, network.links, network.changed_links, step.at)
+        _note_found(written.returns_found, returns_known, network.returns, network.changed_returns, step.at)
+        events.append([_event(change, step.at) for change in changes])
     await store.put_accounts(connection, [network.accounts[account] for account in sorted(touched)])
     await _write(connection, network, written, links_before, returns_before)
     return events
 
 
-def _said(blind: BlindIndex, one: Received, owner: UUID) -> _Said | None:
-    if isinstance(one.event, OperatorDeregistered):
-        return None
-    return _Said(account_id(one.platform_id, one.event.operator_ref), owner, attributes(blind, one.event))
-
-
-def _after(one: Received, said: _Said | None, before: Holder | None) -> Holder | None:
+def _after(step: Step, said: _Said | None, before: Holder | None) -> Holder | None:
     """Return an account after an event. An account that its platform opens again is no longer banned."""
     if said is not None:
         return Holder(
-            account_id=account_id(one.platform_id, one.event.operator_ref),
-            platform_id=one.platform_id,
-            operator_ref=one.event.operator_ref,
+            account_id=step.account_id,
+            platform_id=step.platform_id,
+            operator_ref=step.event.operator_ref,
             operator_id=said.operator_id,
-            opened_at=before.opened_at if before is not None else one.time,
-            stated_at=one.time,
+            opened_at=before.opened_at if before is not None else step.at,
+            stated_at=step.at,
             attributes=said.attributes,
         )
     if before is None:
         return None
-    return replace(before, banned_at=one.time if one.event.reason == "banned" else None)
+    return replace(before, banned_at=step.at if step.event.reason == "banned" else None)
 
 
 async def _around(
-    connection: Connection, policy_on: PolicyOn, received: Sequence[Received], said: Sequence[_Said | None]
+    connection: Connection, policy_on: PolicyOn, batch: Sequence[Step], said: Sequence[_Said | None]
 ) -> Network:
     """Read what a batch may touch: a few questions, however many files are in it."""
     stated = [file for file in said if file is not None]
-    own = {account_id(one.platform_id, one.event.operator_ref) for one in received}
+    own = {step.account_id for step in batch}
     before = await store.read_accounts(connection, store.ACCOUNTS_BY_ID, own)
     operators = {file.operator_id for file in stated} | {holder.operator_id for holder in before}
     members = await store.read_accounts(connection, store.ACCOUNTS_BY_OPERATOR, operators)
     leaving = _leaving(before, stated)
     known = [file.attributes for file in stated] + [holder.attributes for holder in members]
     values = {value for attributes_of in known for value in attributes_of.all()}
-    policy = policy_on(max(one.time for one in received).date())
+    policy = policy_on(max(step.at for step in batch).date())
     reading = _Reading(connection, policy, leaving)
     await reading.read(values)
     near, weighed = reading.concerned(values)
@@ -225,16 +231,30 @@ async def _write(
     ]
     await store.open_values(connection, rows)
     links = _changed(links_before, network.links)
-    # Of a link that only weighs something else, the moment it was found stays.
-    await store.put_links(connection, links, written.links_at)
+    # Of a link that only weighs something else, the moment it was found stays; one that was lost is found anew.
+    links |= {pair: network.links[pair] for pair in written.links_found if pair in network.links}
+    await store.put_links(connection, links, written.links_found)
     returns = _changed(returns_before, network.returns)
+    returns |= {one: network.returns[one] for one in written.returns_found if one in network.returns}
     accounts = {account: (network.accounts[account], found) for account, found in returns.items()}
-    await store.put_returns(connection, accounts, written.returns_at)
+    await store.put_returns(connection, accounts, written.returns_found)
 
 
 def _changed(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V | None]:
     keys = before.keys() | after.keys()
     return {key: after.get(key) for key in keys if before.get(key) != after.get(key)}
+
+
+def _note_found(
+    found: dict[K, datetime], known: set[K], now: Mapping[K, V], changed: Iterable[K], at: datetime
+) -> None:
+    """Note which of what changed was not there before, be it that it was lost before in the same batch."""
+    for key in changed:
+        if key not in now:
+            known.discard(key)
+        elif key not in known:
+            known.add(key)
+            found[key] = at
 
 
 def _note_values(written: _Written, before: Holder | None, after: Holder, at: datetime) -> None:

@@ -27,6 +27,8 @@ _PROVINCE = re.compile(rf"^(?:{'|'.join(PROVINCES)})(?:省|市)?(?=[{HAN}]{{2}})
 _LATIN = re.compile("[a-z]")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
 _MARKS = re.compile(r"[^\w&+]+")
+# Asked again of what it left, until it leaves all.
+_basename = lru_cache(maxsize=1_000)(basename)
 
 
 @lru_cache(maxsize=20_000)
@@ -61,7 +63,7 @@ def person_name(name: str) -> str:
 def _without_form(text: str) -> str:
     text = _MARKS.sub(" ", text).strip()
     if _LATIN.search(text):
-        text = _MARKS.sub(" ", basename(text)).strip()
+        text = _MARKS.sub(" ", _basename(text)).strip()
     for form in _FORMS_BEHIND:
         if text.endswith(form) and not text.endswith(_BRANCHES) and len(text) > len(form):
             return text.removesuffix(form).strip()

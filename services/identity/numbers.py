@@ -52,6 +52,7 @@ class NumberCheck(NamedTuple):
     compact: str
 
 
+@lru_cache(maxsize=10_000)
 def check_number(jurisdiction: str, scheme: str, number: str) -> NumberCheck:
     """Check a number of a public register; `code` says what is wrong with it."""
     stated = number.strip()
@@ -67,12 +68,14 @@ def check_number(jurisdiction: str, scheme: str, number: str) -> NumberCheck:
 
 def normal_form(number: str) -> str:
     """Return a number as registers write it: narrow capitals and digits without spaces and hyphens."""
-    narrow = unicodedata.normalize("NFKC", number).upper()
+    narrow = (number if number.isascii() else unicodedata.normalize("NFKC", number)).upper()
     return "".join(sign for sign in narrow if not sign.isspace() and sign != "-")
 
 
 def _is_wide(number: str) -> bool:
     """Tell whether letters or digits are written in another width or style than those of registers."""
+    if number.isascii():
+        return False
     return any(not sign.isascii() and unicodedata.normalize("NFKC", sign).isascii() for sign in number if sign.strip())
 
 

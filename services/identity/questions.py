@@ -1,21 +1,17 @@
 """Answers about operators and their accounts, as of any instant."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import disclosure_requests, registry, remedies, removal_questions, reverification, shops
+from services.identity import disclosure_requests, removal_questions, shops
 from services.identity.badge_tables import BadgeDay, IssuedBadge
 from services.identity.consent_tables import SentMessage
 from services.identity.link_tables import OperatorLink, ReturnedAccount
-from services.identity.models import Account, AccountLink, Operator, RegistrationFile
+from services.identity.models import Account, Operator, RegistrationFile
 from services.identity.personal import HIDDEN
-from services.identity.rule_values import RuleValues
-from shared.database import kept
 from shared.errors import NotFound
 from shared.ingest_store import counts
 
@@ -28,82 +24,14 @@ class OperatorNotFound(NotFound):
     """No such operator, or none the caller may know of."""
 
 
-async def operator(session: AsyncSession, operator_id: UUID, as_of: datetime) -> dict[str, Any]:
-    """Return an operator with the accounts it held at an instant. Raises OperatorNotFound."""
-    found = await session.get(Operator, operator_id)
-    held = select(AccountLink.account_id).where(
-        AccountLink.operator_id == operator_id,
-        AccountLink.linked_from <= as_of,
-        AccountLink.linked_to.is_(None) | (AccountLink.linked_to > as_of),
-    )
-    versions = (
-        select(RegistrationFile)
-        .where(RegistrationFile.account_id.in_(held), RegistrationFile.stated_at <= as_of)
-        .ext(distinct_on(RegistrationFile.account_id))
-        .order_by(RegistrationFile.account_id, RegistrationFile.version.desc())
-    )
-    files = list((await session.execute(versions)).scalars())
-    if found is None or not files:
-        raise OperatorNotFound(f"no operator {operator_id} at that time")
-    registered, values = None, kept(session, RuleValues)
-    await values.refresh(session)
-    if found.scheme is not None and found.number is not None:
-        registered = await registry.entry(session, found.jurisdiction, found.scheme, found.number, as_of.date())
-    due = await reverification.due_on(session, [file.account_id for file in files])
-    newest = max(files, key=lambda file: (file.stated_at, file.account_id))
-    return {
-        "id": found.id,
-        "jurisdiction": found.jurisdiction,
-        "scheme": found.scheme,
-        "number": found.number,
-        # What the register says goes before what platforms do.
-        "name": registered.name if registered is not None else newest.content.get("legal_name"),
-        "registered": registered,
-        "accounts": [
-            _account(file, values, found.jurisdiction) | {"verification_due_on": due.get(file.account_id)}
-            for file in files
-        ],
-    }
-
-
-def _account(file: RegistrationFile, values: RuleValues, jurisdiction: str) -> dict[str, Any]:
-    refusals = remedies.explained(file.reasons, values, on=file.stated_at.date(), jurisdiction=jurisdiction)
-    return {
-        "refusals": [one._asdict() for one in refusals],
-        "account_id": file.account_id,
-        "platform_id": file.platform_id,
-        "operator_ref": file.content.get("operator_ref", ""),
-        **{name: getattr(file, name) for name in ("version", "state", "verdict", "reasons")},
-        "content": {name: value for name, value in file.content.items() if name != "sealed"},
-        "sealed": sorted(file.content.get("sealed", ())),
-        "stated_at": file.stated_at,
-    }
-
-
-async def operators(session: AsyncSession, *, after: UUID | None, limit: int) -> tuple[list[Operator], UUID | None]:
-    """Return a page of the operators that hold an account the caller may see."""
-    visible = select(Account.operator_id)
-    statement = select(Operator).where(Operator.id.in_(visible)).order_by(Operator.id).limit(limit + 1)
-    if after is not None:
-        statement = statement.where(Operator.id > after)
-    found = list((await session.execute(statement)).scalars())
-    return found[:limit], found[limit - 1].id if len(found) > limit else None
-
-
-async def lookup(
-    session: AsyncSession, *, account: UUID | None = None, number: str | None = None, url: str | None = None
-) -> UUID:
-    """Return the operator behind an account, a registration number or a page of a shop. Raises OperatorNotFound."""
+async def behind(session: AsyncSession, *, account: UUID | None = None, url: str | None = None) -> UUID:
+    """Return the operator behind an account or a page of a shop. Raises OperatorNotFound."""
     if url is not None:
         shop = await shops.shop_at(session, url)
         if shop is None:
             raise OperatorNotFound("no operator has a shop there")
         return shop.operator_id
-    if account is not None:
-        statement = select(Account.operator_id).where(Account.id == account)
-    else:
-        statement = select(Operator.id).where(Operator.number == number).order_by(Operator.id).limit(1)
-    found = (await session.execute(statement)).scalar_one_or_none()
+    found = (await session.execute(select(Account.operator_id).where(Account.id == account))).scalar_one_or_none()
     if found is None:
         raise OperatorNotFound("no operator with this account or number")
     return found

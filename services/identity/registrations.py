@@ -1,22 +1,23 @@
 """Registration files: every version kept, checked, and linked to the legal entity they name."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import badges, registry, retention, reverification
+from services.identity import registration_store, registry, retention, reverification
 from services.identity.blind import BlindIndex
 from services.identity.conditions import File
-from services.identity.models import Account, AccountLink, Operator, RegistrationFile
 from services.identity.name_likeness import compare
 from services.identity.numbers import check_number
 from services.identity.personal import HIDDEN, blind_number, is_natural_person
+from services.identity.registration_store import Book, Current, Entity
 from services.identity.rule_values import RuleValues
-from services.identity.verification import Beside, Finding, Register, verify
+from services.identity.search_store import Found, found
+from services.identity.verification import NO_REGISTER, Beside, Finding, Register, verify
 from shared.database import kept
 from shared.events.base import Event
 from shared.events.identity import (
@@ -32,18 +33,31 @@ from shared.received import Received
 
 # What a badge says of a file.
 _ON_BADGES = ("legal_name", "entity_type", "registration", "licence", "shop_urls")
+_CHECKS = (reverification.CHECK, reverification.DEADLINE)
+_content = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class UnknownAccount(ValueError):
     """A platform ended an account that it never registered."""
 
 
-class Entity(NamedTuple):
-    """A legal entity, and the number of a register it is known by."""
+class Step(NamedTuple):
+    """An event about an account, and of a file what is known of it before any other is looked at.
 
-    id: UUID
-    scheme: str | None
-    number: str | None
+    `sealed` is the file as it is kept, in JSON; an end of an account has none, and names no entity.
+    """
+
+    event: Any  # a File or a Deregistration
+    id: str
+    type: str
+    at: datetime
+    platform_id: str
+    account_id: UUID
+    entity: Entity | None = None
+    register: Register = NO_REGISTER
+    customs: Register = NO_REGISTER
+    legal_name: str = ""
+    sealed: str = ""
 
 
 class Recorded(NamedTuple):
@@ -53,61 +67,106 @@ class Recorded(NamedTuple):
     events: list[Event]
 
 
-async def record(session: AsyncSession, blind: BlindIndex, one: Received, sealed: File) -> Recorded:
-    """Add a version to an account's file, check it and link it. What is kept is the file as it is `sealed`."""
+async def steps(
+    session: AsyncSession, blind: BlindIndex, received: Sequence[Received], opened: Sequence[Received]
+) -> list[Step]:
+    """Return a batch as steps, once registers were asked. What is kept of a file is what was `received`: sealed."""
+    bare = [_bare(one) for one in opened]
+    files = [(step.event, step.at.date()) if isinstance(step.event, File) else None for step in bare]
+    asked = [registry.asked_of_register(*one) if one is not None else None for one in files]
+    asked += [registry.asked_of_customs(*one) if one is not None else None for one in files]
+    answers = await registry.answers(session, asked)
+    registers, customs = answers[: len(bare)], answers[len(bare) :]
+    return [
+        step._replace(
+            entity=legal_entity(blind, step.platform_id, step.event, is_registered=register.has_number),
+            register=register,
+            customs=of_customs,
+            legal_name=sealed.event.legal_name,
+            sealed=msgspec.json.encode(sealed.event).decode(),
+        )
+        if isinstance(step.event, File)
+        else step
+        for step, sealed, register, of_customs in zip(bare, received, registers, customs, strict=True)
+    ]
+
+
+async def record(session: AsyncSession, batch: Sequence[Step]) -> tuple[list[Recorded], list[Found]]:
+    """Add versions to accounts' files, check and link them, in order; tell also what accounts are found by now.
+
+    A batch gives what its events would have given one after the other. Raises UnknownAccount.
+    """
+    values = kept(session, RuleValues)
+    await values.refresh(session)
+    accounts = {step.account_id for step in batch}
+    entities = {step.entity.id for step in batch if step.entity is not None}
+    book = await registration_store.read(session, accounts, entities)
+    recorded = [
+        _record(book, values, step, step.entity) if step.entity is not None else _end(book, values, step)
+        for step in batch
+    ]
+    await book.write(session)
+    return recorded, book.found_by
+
+
+def _bare(one: Received) -> Step:
     platform_id = one.platform_id
-    account = await session.get(Account, account_id(platform_id, one.event.operator_ref))
-    register = await registry.register_of(session, one.event, one.time.date())
-    entity = legal_entity(blind, platform_id, one.event, is_registered=register.has_number)
-    twice = not await _is_new(session, entity, one.event) and await _is_claimed_by_another(session, entity.id, one)
-    finding = await _judge(session, one, register, is_claimed_twice=twice)
-    previous = account.operator_id if account is not None else None
-    stored = Account(
-        id=account_id(platform_id, one.event.operator_ref),
-        platform_id=platform_id,
-        operator_ref=one.event.operator_ref,
+    return Step(one.event, one.id, one.type, one.time, platform_id, account_id(platform_id, one.event.operator_ref))
+
+
+def _record(book: Book, values: RuleValues, step: Step, entity: Entity) -> Recorded:
+    file: File = step.event
+    before = book.accounts.get(step.account_id)
+    jurisdiction = file.jurisdiction.upper()
+    twice = not book.is_new(entity, jurisdiction) and _is_claimed_by_another(book, values, step, entity)
+    finding = _judge(values, step, is_claimed_twice=twice)
+    after = Current(
+        id=step.account_id,
+        platform_id=step.platform_id,
+        operator_ref=file.operator_ref,
         operator_id=entity.id,
-        version=account.version + 1 if account is not None else 1,
+        version=before.version + 1 if before is not None else 1,
         state="active",
         verdict=finding.verdict,
         reasons=finding.reasons,
-        updated_at=one.time,
+        updated_at=step.at,
+        content=step.sealed,
     )
-    content = msgspec.to_builtins(sealed)
-    events = await _end_badges(session, account, stored, content) if account is not None else []
-    await session.merge(stored)
-    session.add(_file(stored, one, content))
+    events: list[Event] = [*_end_badges(book, before, after)] if before is not None else []
+    book.put(after, event_id=step.id, event_type=step.type, at=step.at)
+    if step.legal_name != HIDDEN:
+        book.claims[entity.id][after.id] = step.legal_name
+    previous = before.operator_id if before is not None else None
     if previous != entity.id:
-        await _link(session, stored, one, previous)
-        events.append(_linked(stored, one, previous))
-    events.append(_found(stored, one, finding))
-    if previous is not None:
-        await reverification.settle(session, stored, at=one.time, by=one.id)
-        await retention.stop(session, stored, at=one.time, by=one.id)
-    await reverification.begin(session, stored, one.event.jurisdiction.upper(), at=one.time)
+        book.link(after, at=step.at)
+        events.append(_linked(after, step, previous))
+    events.append(_found(after, step, finding))
+    if before is not None:
+        book.clocks.close(after.id, (*_CHECKS, retention.KIND), at=step.at, evidence=step.id)
+    if (clock := reverification.begun(values, after, jurisdiction, at=step.at)) is not None:
+        book.clocks.start(*clock)
+    book.found_by.append(_found_by(after, step))
     return Recorded(entity.id, events)
 
 
-async def end(session: AsyncSession, one: Received) -> Recorded:
+def _end(book: Book, values: RuleValues, step: Step) -> Recorded:
     """Mark an account as ended and keep the file. Raises UnknownAccount."""
-    event: Deregistration = one.event
-    platform_id = one.platform_id
-    account = await session.get(Account, account_id(platform_id, event.operator_ref))
-    if account is None:
-        raise UnknownAccount(f"{platform_id} never registered {event.operator_ref!r}")
-    account.version += 1
-    account.state = "banned" if event.reason == "banned" else "deregistered"
-    account.updated_at = one.time
-    revoked = await badges.revoke_of(session, account, f"account {account.state}", at=one.time)
-    before = await session.get(RegistrationFile, (account.id, account.version - 1))
-    session.add(_file(account, one, before.content if before is not None else {}))
-    await reverification.settle(session, account, at=one.time, by=one.id)
-    await retention.begin(session, account, at=one.time)
+    event: Deregistration = step.event
+    before = book.accounts.get(step.account_id)
+    if before is None:
+        raise UnknownAccount(f"{step.platform_id} never registered {event.operator_ref!r}")
+    state = "banned" if event.reason == "banned" else "deregistered"
+    account = msgspec.structs.replace(before, version=before.version + 1, state=state, updated_at=step.at)
+    revoked = book.revoke_badges(account.id, f"account {state}", at=step.at)
+    book.put(account, event_id=step.id, event_type=step.type, at=step.at)
+    book.clocks.close(account.id, _CHECKS, at=step.at, evidence=step.id)
+    if (clock := retention.begun(values, account, at=step.at)) is not None:
+        book.clocks.start(*clock)
     ended = OperatorDeregistered(
-        occurred_at=one.time,
+        occurred_at=step.at,
         account_id=account.id,
         operator_id=account.operator_id,
-        platform_id=platform_id,
+        platform_id=account.platform_id,
         operator_ref=event.operator_ref,
         version=account.version,
         reason=event.reason,
@@ -115,39 +174,52 @@ async def end(session: AsyncSession, one: Received) -> Recorded:
     return Recorded(account.operator_id, [*revoked, ended])
 
 
-async def _end_badges(session: AsyncSession, before: Account, after: Account, content: dict[str, Any]) -> list[Event]:
+def _end_badges(book: Book, before: Current, after: Current) -> Sequence[Event]:
     """Revoke the badges of an account whose new file they do not speak for, and return what is to be published."""
+    if not book.badges.get(after.id):
+        return []
     if after.verdict != "verified":
-        return await badges.revoke_of(session, before, "no longer verified", at=after.updated_at)
-    file = await session.get(RegistrationFile, (before.id, before.version))
-    old = file.content if file is not None else {}
-    if before.operator_id != after.operator_id or any(old.get(name) != content.get(name) for name in _ON_BADGES):
-        return await badges.revoke_of(session, before, "file changed", at=after.updated_at)
+        return book.revoke_badges(after.id, "no longer verified", at=after.updated_at)
+    old, new = _content(before.content), _content(after.content)
+    if before.operator_id != after.operator_id or any(old.get(name) != new.get(name) for name in _ON_BADGES):
+        return book.revoke_badges(after.id, "file changed", at=after.updated_at)
     return []
 
 
-async def _judge(session: AsyncSession, one: Received, register: Register, *, is_claimed_twice: bool) -> Finding:
+def _judge(values: RuleValues, step: Step, *, is_claimed_twice: bool) -> Finding:
     """Return what a file is worth by the values of its own day, so that an old one is judged as then."""
-    values, on = kept(session, RuleValues), one.time.date()
-    await values.refresh(session)
-    beside = Beside(register, await registry.customs_of(session, one.event, on), is_claimed_twice)
-    return verify(one.event, on=on, values=values.on(on, one.event.jurisdiction.upper()), beside=beside)
+    on = step.at.date()
+    beside = Beside(step.register, step.customs, is_claimed_twice)
+    return verify(step.event, on=on, values=values.on(on, step.event.jurisdiction.upper()), beside=beside)
 
 
-async def _is_claimed_by_another(session: AsyncSession, operator: UUID, one: Received) -> bool:
+def _is_claimed_by_another(book: Book, values: RuleValues, step: Step, entity: Entity) -> bool:
     """Tell whether another account states the same number with a name that is not even near.
 
     Names of natural persons are sealed, and not compared.
     """
-    own, name = account_id(one.platform_id, one.event.operator_ref), RegistrationFile.content["legal_name"].astext
-    claims = (
-        select(name)
-        .join(Account, (Account.id == RegistrationFile.account_id) & (Account.version == RegistrationFile.version))
-        .where(Account.operator_id == operator, Account.id != own, Account.state == "active", name != HIDDEN)
+    names = [name for account, name in book.claims[entity.id].items() if account != step.account_id]
+    if not names:
+        return False
+    near = values.apply(
+        "registry.name_near", on=step.at.date(), jurisdiction=step.event.jurisdiction.upper()
+    ).value.value
+    return any(compare(name, step.event.legal_name, near_from=near).likeness == "other" for name in names)
+
+
+def _found_by(account: Current, step: Step) -> Found:
+    file: File = step.event
+    own = Found(
+        account_id=account.id,
+        platform_id=account.platform_id,
+        operator_id=account.operator_id,
+        jurisdiction=file.jurisdiction.upper(),
+        entity_kind="",
+        registered_at=step.at,
+        name=file.legal_name,
+        registered_name=step.register.name,
     )
-    near = await registry.near_from(session, one.event.jurisdiction.upper(), one.time.date())
-    names = (await session.execute(claims)).scalars()
-    return any(compare(stated or "", one.event.legal_name, near_from=near).likeness == "other" for stated in names)
+    return found(own, file.entity_type)
 
 
 def legal_entity(blind: BlindIndex, platform_id: str, file: File, *, is_registered: bool) -> Entity:
@@ -167,77 +239,29 @@ def legal_entity(blind: BlindIndex, platform_id: str, file: File, *, is_register
     return Entity(account_id(platform_id, file.operator_ref), None, None)
 
 
-async def _is_new(session: AsyncSession, entity: Entity, file: File) -> bool:
-    """Keep the legal entity, and tell whether nobody named it before."""
-    jurisdiction = file.jurisdiction.upper()
-    stated = insert(Operator).values(
-        id=entity.id, jurisdiction=jurisdiction, scheme=entity.scheme, number=entity.number
-    )
-    added = await session.execute(stated.on_conflict_do_nothing().returning(Operator.id))
-    return added.scalar_one_or_none() is not None
-
-
-async def _link(session: AsyncSession, account: Account, one: Received, previous: UUID | None) -> None:
-    if previous is not None:
-        open_link = update(AccountLink).where(
-            AccountLink.account_id == account.id,
-            AccountLink.linked_to.is_(None),
-            AccountLink.linked_from < one.time,
-        )
-        await session.execute(open_link.values(linked_to=one.time), execution_options={"synchronize_session": False})
-    statement = insert(AccountLink).values(
-        account_id=account.id,
-        linked_from=one.time,
-        operator_id=account.operator_id,
-        platform_id=account.platform_id,
-    )
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[AccountLink.account_id, AccountLink.linked_from],
-            set_={"operator_id": statement.excluded.operator_id},
-        )
-    )
-
-
-def _file(account: Account, one: Received, content: dict[str, object]) -> RegistrationFile:
-    return RegistrationFile(
-        account_id=account.id,
-        version=account.version,
-        platform_id=account.platform_id,
-        operator_id=account.operator_id,
-        event_id=one.id,
-        event_type=one.type,
-        content=content,
-        state=account.state,
-        verdict=account.verdict,
-        reasons=account.reasons,
-        stated_at=one.time,
-    )
-
-
-def _linked(account: Account, one: Received, previous: UUID | None) -> OperatorLinked:
+def _linked(account: Current, step: Step, previous: UUID | None) -> OperatorLinked:
     return OperatorLinked(
-        occurred_at=one.time,
+        occurred_at=step.at,
         account_id=account.id,
         operator_id=account.operator_id,
         platform_id=account.platform_id,
         operator_ref=account.operator_ref,
         version=account.version,
-        linked_from=one.time,
+        linked_from=step.at,
         previous_operator_id=previous,
     )
 
 
-def _found(account: Account, one: Received, finding: Finding) -> Event:
+def _found(account: Current, step: Step, finding: Finding) -> Event:
     about = {
-        "occurred_at": one.time,
+        "occurred_at": step.at,
         "account_id": account.id,
         "operator_id": account.operator_id,
         "platform_id": account.platform_id,
         "operator_ref": account.operator_ref,
         "version": account.version,
-        "jurisdiction": one.event.jurisdiction.upper(),
-        "entity_type": one.event.entity_type,
+        "jurisdiction": step.event.jurisdiction.upper(),
+        "entity_type": step.event.entity_type,
     }
     if finding.verdict == "verified":
         return OperatorVerified(**about)

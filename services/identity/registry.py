@@ -1,10 +1,11 @@
 """What public registers say: of a number, of a name, as of a day; and how a registration file stands to it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+import asyncpg
 from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +16,7 @@ from services.identity.personal import HIDDEN
 from services.identity.registry_tables import RegistryEntry, RegistryExtract
 from services.identity.rule_values import RuleValues
 from services.identity.verification import NO_REGISTER, Register
-from shared.database import kept
+from shared.database import driver, kept
 from shared.errors import NotFound
 
 FRESH_SECONDS = 2.0
@@ -23,6 +24,12 @@ CUSTOMS = "customs"
 _SHARED = text(
     "cardinality(ARRAY(SELECT unnest(registry_entries.grams) INTERSECT SELECT unnest(CAST(:wanted AS text[])))) DESC"
 )
+_ENTRIES = """
+    SELECT x.place, e.name, e.status
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::date[]) AS x (place, jurisdiction, scheme, number, d)
+    JOIN registry_entries e ON e.jurisdiction = x.jurisdiction AND e.scheme = x.scheme AND e.number = x.number
+        AND e.valid_from <= x.d AND (e.valid_to IS NULL OR e.valid_to > x.d)
+"""
 _MOST_FOUND = 50
 _MOST_LOOKED_AT = 2_000
 _SHOWN = (
@@ -78,31 +85,69 @@ class Extracts:
         return any(whole and stated_on <= on for stated_on, whole in self._of.get((jurisdiction, scheme), ()))
 
 
-async def register_of(session: AsyncSession, file: File, on: date) -> Register:
-    """Return how the register of a file's number stands to it on a day; `unknown` where it cannot say."""
+class Question(NamedTuple):
+    """A registration of a file that a register is asked about, as of a day."""
+
+    file: File
+    scheme: str
+    number: str
+    on: date
+
+
+def asked_of_register(file: File, on: date) -> Question | None:
+    """Return what the register of a file's own number is asked; nothing where none is stated, or kept."""
     # The number of a natural person is not kept, so nobody can be asked about it later.
     if file.registration is None or file.registration.number == HIDDEN:
-        return NO_REGISTER
-    return await _standing(session, file, file.registration.scheme.lower(), file.registration.number, on)
+        return None
+    return Question(file, file.registration.scheme.lower(), file.registration.number, on)
 
 
-async def customs_of(session: AsyncSession, file: File, on: date) -> Register:
-    """Return how customs' own register stands to the registration that a file states."""
+def asked_of_customs(file: File, on: date) -> Question | None:
+    """Return what customs' own register is asked of the registration that a file states."""
     if not (file.customs_registration or "").strip():
-        return NO_REGISTER
-    return await _standing(session, file, CUSTOMS, file.customs_registration or "", on)
+        return None
+    return Question(file, CUSTOMS, file.customs_registration or "", on)
 
 
-async def _standing(session: AsyncSession, file: File, scheme: str, number: str, on: date) -> Register:
-    extracts, jurisdiction = kept(session, Extracts), file.jurisdiction.upper()
-    await extracts.refresh(session)
-    if not extracts.covers(jurisdiction, scheme):
-        return NO_REGISTER
-    known = await entry(session, jurisdiction, scheme, normal_form(number), on)
-    if known is None:
-        return Register("absent" if extracts.is_complete(jurisdiction, scheme, on) else "unknown")
-    compared = compare(known.name, file.legal_name, near_from=await near_from(session, jurisdiction, on))
-    return Register("ended" if known.status in _OVER else "registered", compared.likeness)
+async def register_of(session: AsyncSession, file: File, on: date) -> Register:
+    """Return how the register of a file's number stands to it on a day; `unknown` where it cannot say."""
+    (answer,) = await answers(session, [asked_of_register(file, on)])
+    return answer
+
+
+async def answers(session: AsyncSession, questions: Sequence[Question | None]) -> list[Register]:
+    """Return what registers say, in order; nothing of what they are not asked, or where none is loaded."""
+    loaded, values = kept(session, Extracts), kept(session, RuleValues)
+    await loaded.refresh(session)
+    await values.refresh(session)
+    covered = {
+        place: (one.file.jurisdiction.upper(), one.scheme, normal_form(one.number), one.on)
+        for place, one in enumerate(questions)
+        if one is not None and loaded.covers(one.file.jurisdiction.upper(), one.scheme)
+    }
+    entries = await _entries(session, covered)
+    return [
+        NO_REGISTER
+        if one is None or place not in covered
+        else _standing(one, entries.get(place), values, is_complete=loaded.is_complete(*covered[place][:2], one.on))
+        for place, one in enumerate(questions)
+    ]
+
+
+async def _entries(session: AsyncSession, asked: Mapping[int, tuple[str, str, str, date]]) -> dict[int, asyncpg.Record]:
+    if not asked:
+        return {}
+    rows = await (await driver(session)).fetch(_ENTRIES, list(asked), *zip(*asked.values(), strict=True))
+    return {row["place"]: row for row in rows}
+
+
+def _standing(one: Question, entry: asyncpg.Record | None, values: RuleValues, *, is_complete: bool) -> Register:
+    if entry is None:
+        return Register("absent" if is_complete else "unknown")
+    jurisdiction = one.file.jurisdiction.upper()
+    near = values.apply("registry.name_near", on=one.on, jurisdiction=jurisdiction).value.value
+    compared = compare(entry["name"], one.file.legal_name, near_from=near)
+    return Register("ended" if entry["status"] in _OVER else "registered", compared.likeness, entry["name"])
 
 
 async def near_from(session: AsyncSession, jurisdiction: str, on: date) -> float:

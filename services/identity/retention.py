@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.models import Account
 from services.identity.rule_values import RuleValues
-from shared import clock_store, clocks
+from shared import clocks
 from shared.calendars import calendar_of
 from shared.clock_store import About, ClockRow
-from shared.database import kept
+from shared.clocks import Clock
 from shared.events.base import Event
 from shared.events.identity import RetentionEnded
 from shared.identifiers import derived_id
@@ -24,6 +24,22 @@ KIND = "retention"
 _OF_THE_LAW = "CN"
 
 
+class Ended(Protocol):
+    """What is to be known of an account that ended."""
+
+    @property
+    def id(self) -> UUID:
+        """Return its id."""
+
+    @property
+    def version(self) -> int:
+        """Return the version of its file that says that it ended."""
+
+    @property
+    def platform_id(self) -> str:
+        """Return its platform."""
+
+
 class Term(NamedTuple):
     """The clock of an ended account: when it began, until when its file is kept, and by which article."""
 
@@ -31,26 +47,16 @@ class Term(NamedTuple):
     source: str
 
 
-async def begin(session: AsyncSession, account: Account, *, at: datetime) -> None:
-    """Begin to count how long the file of an account that ended is kept."""
-    values = kept(session, RuleValues)
-    await values.refresh(session)
+def begun(values: RuleValues, account: Ended, *, at: datetime) -> tuple[About, Clock] | None:
+    """Return the clock of how long the file of an account that ended is kept; None of before its law."""
     try:
         rule = values.apply("retention.operator", on=at.date()).value
     except NoSuchRule:
-        # Before its law there was no period.
-        return
+        return None
     clock = clocks.begin(calendar_of(_OF_THE_LAW), at=at, amount=round(rule.value), unit="months")
     content = {"version": account.version, "rule": "retention.operator", "source": rule.source}
     identifier = derived_id(KIND, account.id, account.version, at.isoformat())
-    await clock_store.start(session, About(identifier, KIND, account.id, account.platform_id, content), clock)
-
-
-async def stop(session: AsyncSession, account: Account, *, at: datetime, by: str) -> None:
-    """Stop the clock of an account that its platform opened again: its file is in use."""
-    for row in await clock_store.running(session, account.id, KIND):
-        moment = max(at, clock_store.read(row).started_at)
-        await clock_store.change(session, row.id, partial(clocks.close, at=moment, evidence=by))
+    return About(identifier, KIND, account.id, account.platform_id, content), clock
 
 
 async def term_of(session: AsyncSession, account: Account) -> Term | None:

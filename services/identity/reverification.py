@@ -6,10 +6,8 @@ period is over.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from functools import partial
-from typing import Any
-from uuid import UUID
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -18,12 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import badges, registry
 from services.identity.models import Account, RegistrationFile
+from services.identity.retention import Ended
 from services.identity.rule_values import RuleValues
 from services.identity.verification import Register
 from shared import clock_store, clocks
 from shared.calendars import Calendar, NoCalendar, calendar_of
 from shared.clock import utc_now
 from shared.clock_store import About, ClockRow, Fire
+from shared.clocks import Clock
 from shared.database import kept
 from shared.events.base import Event
 from shared.events.identity import OperatorLapsed
@@ -41,6 +41,14 @@ _MOVED = text("SELECT max(moved_at) FROM stream_offsets")
 _OF_THE_LAW = "CN"
 
 
+class Verified(Ended, Protocol):
+    """What is to be known of an account that was checked."""
+
+    @property
+    def verdict(self) -> str:
+        """Return what its file is worth."""
+
+
 async def now(session: AsyncSession) -> datetime:
     """Return what time it is for clocks: no later than what has been read, so that a history lapses as it goes on."""
     wall = utc_now()
@@ -51,29 +59,19 @@ async def now(session: AsyncSession) -> datetime:
     return wall if newest is None else min(wall, newest)
 
 
-async def begin(session: AsyncSession, account: Account, jurisdiction: str, *, at: datetime) -> None:
-    """Begin the period after which an account's file must have been verified again; rejected ones have none."""
+def begun(values: RuleValues, account: Verified, jurisdiction: str, *, at: datetime) -> tuple[About, Clock] | None:
+    """Return the clock after which an account's file must have been verified again; rejected ones have none."""
     if account.verdict != "verified":
-        return
-    values = kept(session, RuleValues)
-    await values.refresh(session)
+        return None
     try:
         spread = values.apply("verification.spread", on=at.date(), jurisdiction=jurisdiction).value.value
         earlier = timedelta(hours=account.id.int % max(1, round(spread * 24)))
         clock = _clock(values, jurisdiction, at=at - earlier, ruled_on=at)
-        await clock_store.start(session, _about(CHECK, account, jurisdiction, at), clock)
     except (NoSuchRule, NoCalendar) as error:
         # Before its law there was no period, and nobody knows the holidays of a distant year.
         log.info("no_verification_period", account=str(account.id), error=str(error))
-
-
-async def settle(session: AsyncSession, account: Account, *, at: datetime, by: str) -> None:
-    """Stop the clocks of an account whose file was sent again, or that ended."""
-    for kind in (CHECK, DEADLINE):
-        for row in await clock_store.running(session, account.id, kind):
-            # What comes late, or says that it is older, ends the clock all the same: nobody waits for it any more.
-            moment = max(at, clock_store.read(row).started_at)
-            await clock_store.change(session, row.id, partial(clocks.close, at=moment, evidence=by))
+        return None
+    return _about(CHECK, account, jurisdiction, at), clock
 
 
 async def on_checks(session: AsyncSession, rows: Sequence[ClockRow]) -> list[Event]:
@@ -90,7 +88,7 @@ async def on_checks(session: AsyncSession, rows: Sequence[ClockRow]) -> list[Eve
         if reason := _against(register):
             events += await _lapse(session, account, file, row, reason)
         elif register.standing == "registered":
-            await begin(session, account, jurisdiction, at=row.due_at)
+            await _begin_again(session, account, jurisdiction, at=row.due_at)
         else:
             await _wait(session, account, row)
     return events
@@ -106,15 +104,6 @@ async def on_deadlines(session: AsyncSession, rows: Sequence[ClockRow]) -> list[
     return events
 
 
-async def due_on(session: AsyncSession, accounts: Sequence[UUID]) -> dict[UUID, date]:
-    """Return the last day on which the file of each account is to be verified again, or asked about."""
-    found = select(ClockRow.subject, func.min(ClockRow.last_day)).where(
-        ClockRow.subject.in_(accounts), ClockRow.kind.in_(list(FIRING)), ClockRow.state == "running"
-    )
-    rows = (await session.execute(found.group_by(ClockRow.subject))).all()
-    return {account: day for account, day in rows if day is not None}
-
-
 FIRING: dict[str, Fire] = {CHECK: on_checks, DEADLINE: on_deadlines}
 
 
@@ -126,6 +115,13 @@ def _against(register: Register) -> str | None:
     return "registry_name_differs" if register.likeness == "other" else None
 
 
+async def _begin_again(session: AsyncSession, account: Account, jurisdiction: str, *, at: datetime) -> None:
+    values = kept(session, RuleValues)
+    await values.refresh(session)
+    if (again := begun(values, account, jurisdiction, at=at)) is not None:
+        await clock_store.start(session, *again)
+
+
 async def _wait(session: AsyncSession, account: Account, row: ClockRow) -> None:
     values, at = kept(session, RuleValues), datetime.fromisoformat(row.content["verified_at"])
     await values.refresh(session)
@@ -134,7 +130,7 @@ async def _wait(session: AsyncSession, account: Account, row: ClockRow) -> None:
     await clock_store.start(session, _about(DEADLINE, account, jurisdiction, at), clock)
 
 
-def _clock(values: RuleValues, jurisdiction: str, *, at: datetime, ruled_on: datetime) -> clocks.Clock:
+def _clock(values: RuleValues, jurisdiction: str, *, at: datetime, ruled_on: datetime) -> Clock:
     period = values.apply("verification.period", on=ruled_on.date(), jurisdiction=jurisdiction).value
     return clocks.begin(_calendar(jurisdiction), at=at, amount=round(period.value), unit="months")
 
@@ -146,7 +142,7 @@ def _calendar(jurisdiction: str) -> Calendar:
         return calendar_of(_OF_THE_LAW)
 
 
-def _about(kind: str, account: Account, jurisdiction: str, at: datetime) -> About:
+def _about(kind: str, account: Verified, jurisdiction: str, at: datetime) -> About:
     content: dict[str, Any] = {
         "version": account.version,
         "verified_at": at.isoformat(),

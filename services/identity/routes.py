@@ -1,15 +1,25 @@
 """Door 1 of identity: the register as of any instant."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from services.identity import link_questions, questions
+from services.identity import link_questions, lookups, questions, search_questions
+from services.identity.conditions import entity_kind
 from services.identity.gate import Applicant, conditions_for
 from services.identity.rule_values import RuleValues
-from services.identity.schemas import ConditionList, ConditionQuestion, LinkPage, OperatorOut, OperatorPage, SummaryOut
+from services.identity.schemas import (
+    ConditionList,
+    ConditionQuestion,
+    LinkPage,
+    OperatorOut,
+    OperatorPage,
+    OperatorQuestion,
+    SummaryOut,
+)
 from shared.auth import CallerDep, Role, require
 from shared.clock import EARLIEST, LATEST, utc_now
 from shared.database import kept
@@ -30,15 +40,24 @@ class BadQuestion(Invalid):
 
 
 @router.get("/v1/operators", response_model=OperatorPage, responses=problems(401, 403, 422))
-async def list_operators(
-    session: SessionDep,
-    caller: CallerDep,
-    cursor: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-) -> object:
-    """List operators; a platform's own only, for a platform."""
+async def list_operators(session: SessionDep, caller: CallerDep, asked: Annotated[OperatorQuestion, Query()]) -> object:
+    """List operators, by a name that need not be spelt so, and by more; a platform's own only, for a platform."""
     require(caller, *_READERS)
-    items, following = await questions.operators(session, after=cursor, limit=limit)
+    wanted = search_questions.Wanted(
+        jurisdiction=asked.jurisdiction,
+        # A platform sees no others, and looks among its own only.
+        platform=asked.platform or (caller.platform_id if caller.role is Role.PLATFORM else None),
+        entity_kind=entity_kind(asked.entity_type) if asked.entity_type is not None else None,
+        state=asked.state,
+        verdict=asked.verdict,
+        first_day=asked.registered_from,
+        last_day=asked.registered_to,
+    )
+    if asked.name is not None:
+        ask = partial(search_questions.named, session, asked.name)
+    else:
+        ask = partial(search_questions.listed, session)
+    items, following = await ask(wanted, after=asked.cursor, limit=asked.limit)
     return {"items": items, "next": following}
 
 
@@ -48,7 +67,7 @@ async def get_operator(
 ) -> object:
     """Return an operator with its accounts and their files, as of an instant (now)."""
     require(caller, *_READERS)
-    return await questions.operator(session, operator_id, as_of or utc_now())
+    return await lookups.operator(session, lookups.by_id(operator_id), as_of or utc_now())
 
 
 @router.get("/v1/operators/{operator_id}/links", response_model=LinkPage, responses=_REFUSALS)
@@ -80,8 +99,11 @@ async def lookup(
         raise BadQuestion("name an account, a number or a url", pointer="/query/account")
     if number is not None and "\x00" in number:
         raise BadQuestion("a number has no U+0000", pointer="/query/number")
-    found = await questions.lookup(session, account=account, number=number, url=url)
-    return await questions.operator(session, found, utc_now())
+    if account is not None:
+        which = lookups.by_account(account)
+    else:
+        which = lookups.by_number(number) if number is not None else lookups.by_page(url or "")
+    return await lookups.operator(session, which, utc_now())
 
 
 @router.get("/v1/conditions", response_model=ConditionList, responses=problems(401, 403, 422))

@@ -6,6 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.paging import MAX_PAGE
+
+_TEXT = r"^[^\x00]+$"
 Verdict = Literal["verified", "rejected", "unverified"]
 
 
@@ -68,10 +71,27 @@ class OperatorItem(BaseModel):
     jurisdiction: str
     scheme: str | None
     number: str | None
+    name: Annotated[str | None, Field(description="the name that is like the one asked for")] = None
+    likeness: Annotated[float | None, Field(description="how much it is, from 0 to 1")] = None
+
+
+class OperatorQuestion(BaseModel):
+    """Which operators are asked for: of one account, everything that is stated holds. Days are whole days of UTC."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=_TEXT)] | None = None
+    jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code")] | None = None
+    platform: Annotated[str, Field(min_length=1, max_length=100, pattern=_TEXT)] | None = None
+    state: Literal["active", "lapsed", "deregistered", "banned", "purged"] | None = None
+    verdict: Verdict | None = None
+    entity_type: Annotated[str, Field(min_length=1, max_length=40, pattern=_TEXT)] | None = None
+    registered_from: Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2200, 1, 1))] | None = None
+    registered_to: Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2200, 1, 1))] | None = None
+    cursor: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50
 
 
 class OperatorPage(BaseModel):
-    """Operators by id; `next` is the cursor of the page after this one."""
+    """Operators, by id or the likest name first; `next` is the cursor of the page after this one."""
 
     items: list[OperatorItem]
     next: UUID | None

@@ -25,6 +25,7 @@ class Register(NamedTuple):
 
     standing: Literal["registered", "ended", "absent", "unknown"] = "unknown"
     likeness: Likeness | None = None
+    name: str | None = None
 
     @property
     def has_number(self) -> bool:

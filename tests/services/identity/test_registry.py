@@ -255,3 +255,12 @@ class TestVerdicts:
 
         assert (shown["name"], shown["registered"]["registered_on"]) == ("Registered Ltd", "2001-02-03")
         assert shown["accounts"][0]["content"]["legal_name"] == "Stated Ltd"
+
+    async def test_let_an_operator_be_found_by_its_registered_name_too(self, identity: Service, tmp_path: Path) -> None:
+        await loaded(identity, extract(tmp_path / "a.csv", (USCC, "Registered Harbour Ltd", "active", "")))
+        await told(identity, operator_registered(time="2026-02-01T00:00:00Z", legal_name="Stated Lantern Ltd"))
+
+        for name in ("Registered Harbor", "Stated Lantern"):
+            (item,) = (await identity.get(f"/v1/operators?name={name}")).json()["items"]
+
+            assert (item["number"], item["name"].split()[0]) == (USCC, name.split()[0])
