@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import consents, links, personal_reads, registrations, removals, shops
+from services.identity import consents, links, personal_reads, registrations, removals, shops, snapshots
 from services.identity.registrations import Recorded
 from services.identity.shops import Shops
 from services.identity.vault import Vault
 from shared.consumer import Handlers
 from shared.events.credit import LevelChanged
+from shared.events.pages import PageCaptured
 from shared.events.platform import (
     ConsentRecorded,
     MessageSent,
@@ -43,13 +44,18 @@ def handlers(vault: Vault) -> Handlers:
         await shops.record(session, [_shops(one, owner) for one, owner in zip(opened, owners, strict=True)])
         found = await links.record(session, vault.blind, opened, owners)
         events = [event for own, linked in zip(recorded, found, strict=True) for event in [*own.events, *linked]]
-        events += await removals.follow(session, _moments(received))
+        events += await removals.follow(session, moments := _moments(received))
+        events += await snapshots.follow(session, vault.blind, moments)
         await publish(session, events, source="identity")
+
+    async def on_pages(session: AsyncSession, received: Sequence[Received]) -> None:
+        """Keep what pages show, and see which shops do not display their licence."""
+        await publish(session, await snapshots.record(session, vault.blind, received), source="identity")
 
     about_operators: Handlers = dict.fromkeys((OperatorRegistered, OperatorChanged, OperatorDeregistered), on_operators)
     about_persons: Handlers = dict.fromkeys((ConsentRecorded, MessageSent), on_contacts)
     grounds: Handlers = dict.fromkeys((AlertRaised, AlertWithdrawn, LevelChanged), on_hits)
-    return {**about_operators, **about_persons, **grounds}
+    return {**about_operators, **about_persons, **grounds, PageCaptured: on_pages}
 
 
 async def on_contacts(session: AsyncSession, received: Sequence[Received]) -> None:

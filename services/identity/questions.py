@@ -8,7 +8,15 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import disclosure_requests, registry, remedies, removal_questions, reverification, shops
+from services.identity import (
+    disclosure_requests,
+    page_questions,
+    registry,
+    remedies,
+    removal_questions,
+    reverification,
+    shops,
+)
 from services.identity.badge_tables import BadgeDay, IssuedBadge
 from services.identity.consent_tables import SentMessage
 from services.identity.link_tables import OperatorLink, ReturnedAccount
@@ -161,4 +169,5 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
         "returned": (await session.execute(returned)).scalar_one(),
         "removals": await removal_questions.counts(session),
         "disclosures": await disclosure_requests.counts(session),
+        "displays": await page_questions.counts(session),
     }

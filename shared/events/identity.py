@@ -288,6 +288,36 @@ class DisclosureDefaulted(_DisclosureEvent, frozen=True, kw_only=True, omit_defa
     source: str
 
 
+class _DisplayEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    topic: ClassVar[str] = "identity.operators"
+    account_id: UUID
+    operator_id: UUID
+    platform_id: str
+    operator_ref: str
+    page_ids: list[UUID]
+
+    def key(self) -> UUID:
+        """Return the account: its history stays in order."""
+        return self.account_id
+
+
+class DisplayViolated(_DisplayEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The newest snapshots of a shop's pages do not show its licence, or show a wrong one, or in another way now.
+
+    `codes` say what is wrong, `page_ids` name the snapshots that show it, `source` the article that asks for it.
+    """
+
+    type: ClassVar[str] = "identity.display.violated.v1"
+    codes: list[str]
+    source: str
+
+
+class DisplayCorrected(_DisplayEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Snapshots show that what was wrong with the display of a licence is no longer so, or never was."""
+
+    type: ClassVar[str] = "identity.display.corrected.v1"
+
+
 class _BreachEvent(Event, frozen=True, kw_only=True, omit_defaults=True):
     topic: ClassVar[str] = "identity.breaches"
     breach_id: UUID
@@ -348,6 +378,8 @@ EVENTS: tuple[type[Event], ...] = (
     DisclosureRequested,
     DisclosureAnswered,
     DisclosureDefaulted,
+    DisplayViolated,
+    DisplayCorrected,
     BreachReported,
     BreachOverdue,
     BreachClosed,

@@ -8,6 +8,8 @@ from shared.events.catalogue import PUBLISHED
 from shared.events.identity import (
     BadgeIssued,
     BadgeRevoked,
+    DisplayCorrected,
+    DisplayViolated,
     OperatorCleared,
     OperatorLapsed,
     OperatorPurged,
@@ -88,6 +90,7 @@ class TestPublic:
 LEFT = {
     *(OperatorLapsed, OperatorReturned, OperatorCleared, RetentionEnded, OperatorPurged, BadgeIssued, BadgeRevoked),
     *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated),
+    *(DisplayViolated, DisplayCorrected),
 }
 
 

@@ -10,7 +10,7 @@ from shared.rls import protect_by_platform
 from shared.seeds import insert_new
 
 revision = "0012"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
