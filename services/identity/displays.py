@@ -21,9 +21,10 @@ from services.identity.display_verdicts import judge as verdict
 from services.identity.models import Account, Operator, RegistrationFile
 from services.identity.numbers import normal_form
 from services.identity.page_marks import SCHEME
-from services.identity.page_tables import DisplayState, PageSnapshot, ShopStatement
+from services.identity.page_tables import DisplayState, PageSnapshot
 from services.identity.personal import HIDDEN, blind_number
 from services.identity.rule_values import RuleValues
+from services.identity.shop_pages import addresses_of
 from shared.database import kept
 from shared.events.base import Event
 from shared.events.identity import DisplayCorrected, DisplayViolated
@@ -32,6 +33,7 @@ from shared.identifiers import operator_id
 from shared.rule_values import NoSuchRule
 
 _REQUIRED = "display.required"
+_ENDED = frozenset({"deregistered", "banned"})
 # What says something of how a display stands.
 _TELLING = ("displayed", "violated", "not_required")
 
@@ -39,7 +41,7 @@ _TELLING = ("displayed", "violated", "not_required")
 async def judge(session: AsyncSession, blind: BlindIndex, row: PageSnapshot, file: RegistrationFile) -> None:
     """Write down what a snapshot is worth beside the file that held on its day."""
     row.source = None
-    if file.state != "active" and file.stated_at <= row.captured_at:
+    if file.state in _ENDED and file.stated_at <= row.captured_at:
         row.finding, row.codes = "account_ended", []
         return
     jurisdiction = str(file.content.get("jurisdiction", "")).upper()
@@ -111,15 +113,9 @@ async def _settle_one(
 
 async def _newest(session: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, list[PageSnapshot]]:
     """Return the newest snapshot that says something of each shop that accounts have by their newest file."""
+    shops = await _shops(session, accounts)
     found = (
         select(PageSnapshot)
-        .join(Account, Account.id == PageSnapshot.account_id)
-        .join(
-            ShopStatement,
-            (ShopStatement.account_id == Account.id)
-            & (ShopStatement.version == Account.version)
-            & (ShopStatement.address == PageSnapshot.shop),
-        )
         .where(PageSnapshot.account_id.in_(accounts), PageSnapshot.finding.in_(_TELLING))
         .ext(distinct_on(PageSnapshot.account_id, PageSnapshot.shop))
         .order_by(PageSnapshot.account_id, PageSnapshot.shop, PageSnapshot.captured_at.desc(), PageSnapshot.id.desc())
@@ -127,8 +123,19 @@ async def _newest(session: AsyncSession, accounts: Collection[UUID]) -> dict[UUI
     newest: dict[UUID, list[PageSnapshot]] = {}
     for row in (await session.execute(found)).scalars():
         assert row.account_id is not None, "it was asked for by its account"
-        newest.setdefault(row.account_id, []).append(row)
+        if row.shop in shops.get(row.account_id, ()):
+            newest.setdefault(row.account_id, []).append(row)
     return newest
+
+
+async def _shops(session: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, frozenset[str]]:
+    """Return where accounts have shops by their newest file."""
+    found = (
+        select(RegistrationFile.account_id, RegistrationFile.content["shop_urls"])
+        .join(Account, (Account.id == RegistrationFile.account_id) & (Account.version == RegistrationFile.version))
+        .where(Account.id.in_(accounts))
+    )
+    return {account: addresses_of(urls) for account, urls in (await session.execute(found)).all()}
 
 
 async def _badge(session: AsyncSession, mark: PageMark, row: PageSnapshot) -> Status:

@@ -6,6 +6,7 @@ snapshot that comes late, is looked at as if it had been there.
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from services.identity.checklists import ITEMS, Item, checked, score
 from services.identity.models import RegistrationFile
 from services.identity.page_tables import PageSnapshot, ShopStatement
 from services.identity.rule_values import RuleValues
-from services.identity.shop_pages import page_of
+from services.identity.shop_pages import addresses_of, page_of
 from shared.database import kept
 from shared.events.base import Event
 from shared.events.pages import PageCaptured
@@ -33,6 +34,11 @@ _TURN = text("SELECT pg_advisory_xact_lock(hashtext('identity.pages'))")
 # The strictest law that is known applies to platforms, whose country nobody states.
 _OF_THE_LAW = "CN"
 _POINTS = "disclosure.points."
+
+
+class _Shops(NamedTuple):
+    file: RegistrationFile
+    addresses: frozenset[str]
 
 
 class _Shop(NamedTuple):
@@ -71,7 +77,7 @@ async def _state_shops(session: AsyncSession, accounts: Collection[UUID]) -> set
     stated = [
         {"account_id": account, "version": version, "address": address, "platform_id": platform_id}
         for account, version, platform_id, own in rows
-        for address in sorted({page.text for page in map(page_of, own or ()) if page is not None})
+        for address in sorted(addresses_of(own))
     ]
     if stated:
         await session.execute(insert(ShopStatement).on_conflict_do_nothing(), stated)
@@ -92,7 +98,7 @@ async def _judge(
         return []
     shops = await _shops_of(session, rows)
     for row in rows:
-        shop = _shop_at(row, shops)
+        shop = _shop_at(row, shops.get(row.platform_id, ()))
         if shop is None:
             row.account_id = row.operator_id = row.version = row.shop = None
             row.finding, row.codes, row.source = "unmatched", ["shop_unknown"], None
@@ -105,40 +111,35 @@ async def _judge(
     return await displays.settle(session, touched.union(also))
 
 
-async def _shops_of(session: AsyncSession, rows: Sequence[PageSnapshot]) -> dict[str, list[tuple[str, list[Any]]]]:
-    """Return the accounts that ever had a shop at one of the fronts of pages, with all versions of their files."""
+async def _shops_of(session: AsyncSession, rows: Sequence[PageSnapshot]) -> dict[str, list[list[_Shops]]]:
+    """Return, by platform, all versions of files of each account that ever had a shop at a front of a page."""
     fronts = {front for row in rows for front in row.fronts}
     named = select(ShopStatement.account_id).where(ShopStatement.address.in_(fronts)).distinct()
-    accounts = (await session.execute(named)).scalars().all()
-    files = select(RegistrationFile).where(RegistrationFile.account_id.in_(accounts))
-    stated = select(ShopStatement).where(ShopStatement.account_id.in_(accounts))
-    where: dict[tuple[UUID, int], set[str]] = defaultdict(set)
-    for one in (await session.execute(stated)).scalars():
-        where[one.account_id, one.version].add(one.address)
-    of: dict[UUID, list[Any]] = defaultdict(list)
+    files = select(RegistrationFile).where(RegistrationFile.account_id.in_(named))
+    versions: dict[UUID, list[_Shops]] = defaultdict(list)
     for file in (await session.execute(files)).scalars():
-        of[file.account_id].append((file, where[file.account_id, file.version]))
-    by_platform: dict[str, list[tuple[str, list[Any]]]] = defaultdict(list)
-    for versions in of.values():
-        by_platform[versions[0][0].platform_id].append((str(versions[0][0].account_id), versions))
+        versions[file.account_id].append(_Shops(file, addresses_of(file.content.get("shop_urls"))))
+    by_platform: dict[str, list[list[_Shops]]] = defaultdict(list)
+    for own in versions.values():
+        by_platform[own[0].file.platform_id].append(own)
     return by_platform
 
 
-def _shop_at(row: PageSnapshot, shops: dict[str, list[tuple[str, list[Any]]]]) -> _Shop | None:
-    """Return the shop a page was of on its day: the nearest front page it lay under, of its own platform's shops."""
+def _shop_at(row: PageSnapshot, accounts: Sequence[list[_Shops]]) -> _Shop | None:
+    """Return the shop a page was of on its day: the nearest front page it lay under."""
     found: list[_Shop] = []
-    for _, versions in shops.get(row.platform_id, ()):
-        before = [one for one in versions if one[0].stated_at <= row.captured_at]
+    for versions in accounts:
+        before = [one for one in versions if one.file.stated_at <= row.captured_at]
         # Before the first file that one stands for what it says.
-        file, addresses = (
-            max(before, key=lambda one: (one[0].stated_at, one[0].version))
-            if before
-            else min(versions, key=lambda one: (one[0].stated_at, one[0].version))
-        )
-        near = max(addresses.intersection(row.fronts), key=len, default=None)
+        own = max(before, key=_age) if before else min(versions, key=_age)
+        near = max(own.addresses.intersection(row.fronts), key=len, default=None)
         if near is not None:
-            found.append(_Shop(file, near))
+            found.append(_Shop(own.file, near))
     return max(found, key=lambda shop: (len(shop.address), shop.file.account_id), default=None)
+
+
+def _age(own: _Shops) -> tuple[datetime, int]:
+    return own.file.stated_at, own.file.version
 
 
 def _row(one: Received, values: RuleValues) -> dict[str, Any]:

@@ -216,11 +216,13 @@ class TestViolation:
         file, bad, good = registered(), captured("<p>Lamps</p>"), captured(SHOWN, at=LATER)
         other = await open_service("identity")
 
-        await told(identity, file, bad, good)
-        await told(other, good, bad, file)
+        for one in (file, bad, good):
+            await told(identity, one)
+        for one in (good, bad, file):
+            await told(other, one)
 
         rows = "SELECT url, account_id, version, finding, codes FROM page_snapshots ORDER BY captured_at"
-        states = "SELECT account_id, is_violated, codes FROM display_states"
+        states = "SELECT account_id, is_violated, codes, page_ids FROM display_states"
         for question in (rows, states):
             assert list(map(tuple, await identity.rows(question))) == list(map(tuple, await other.rows(question)))
         assert await changes(identity) == [("violated", ["licence_missing"]), ("corrected", [])]
@@ -232,6 +234,23 @@ class TestViolation:
         await told(identity, registered())
 
         assert [page["finding"] for page in await pages(identity)] == ["violated"]
+        assert await changes(identity) == [("violated", ["licence_missing"])]
+
+    async def test_is_found_of_an_account_whose_verification_lapsed(self, identity: Service) -> None:
+        await told(identity, registered())
+        await identity.rows(
+            """
+            INSERT INTO registration_files (account_id, version, platform_id, operator_id, event_id, event_type,
+                content, state, verdict, reasons, stated_at)
+            SELECT account_id, 2, platform_id, operator_id, event_id, event_type, content, 'lapsed', verdict, reasons,
+                '2026-02-20T00:00:00Z' FROM registration_files
+            """
+        )
+        await identity.rows("UPDATE accounts SET version = 2, state = 'lapsed'")
+
+        await told(identity, captured("<p>Lamps</p>"))
+
+        assert [(page["finding"], page["version"]) for page in await pages(identity)] == [("violated", 2)]
         assert await changes(identity) == [("violated", ["licence_missing"])]
 
     async def test_of_one_shop_is_not_mended_by_another_shop_of_the_account(self, identity: Service) -> None:
@@ -364,7 +383,8 @@ class TestDoor:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
         named = (
             f'<?xml version="1.0"?><!DOCTYPE html SYSTEM "{url}" [<!ENTITY e SYSTEM "{url}">'
-            f'<!ENTITY % p SYSTEM "{url}"> %p;]><html><head><base href="{url}"><link rel="stylesheet" href="{url}"><script src="{url}"></script>'
+            f'<!ENTITY % p SYSTEM "{url}"> %p;]><html><head><base href="{url}"><link rel="stylesheet" href="{url}">'
+            f'<script src="{url}"></script>'
             f'</head><body><img src="{url}"><iframe src="{url}"></iframe><object data="{url}"></object>&e;'
             f'<a href="{url}">营业执照</a>{SHOWN}</body></html>'
         )
