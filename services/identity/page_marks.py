@@ -45,6 +45,9 @@ _LABELLED = re.compile(
 _LOOSE = re.compile(r"(?<![0-9A-Z])[0-9A-Z](?:[ -]?[0-9A-Z]){17}(?![0-9A-Z])", re.IGNORECASE)
 # A department, a kind, six digits of a place (or what is taken for digits), and ten more signs.
 _LIKE_USCC = re.compile(r"(?:[159][1-59]|[N5AY][1-59])[0-9OISZB]{6}[0-9A-Z]{10}")
+_IN_ADDRESS = re.compile(rf"(?<![0-9A-Z]){_LIKE_USCC.pattern}(?![0-9A-Z])")
+# A path, and no other scheme, no place on the same page and nothing at all.
+_OWN_SITE = re.compile(r"\s*(?![#\s])(?![a-z][a-z0-9+.-]*:)\S", re.IGNORECASE)
 _OLD = re.compile(r"(?<![0-9A-Z])\d{15}(?![0-9A-Z])", re.IGNORECASE)
 _LICENCE = re.compile(r"营业执照|亮照|执照信息|证照信息|企业公示|Business Licen[cs]e|Trade Licen[cs]e", re.IGNORECASE)
 _LICENCE_HINT = re.compile(r"yingye|zhizhao|yyzz|liangzhao|licen[cs]e|营业执照|亮照|执照", re.IGNORECASE)
@@ -177,12 +180,11 @@ def _badges(shown: Shown, where: Where) -> Iterator[PageMark]:
     for mark in shown.tokens:
         yield _badge(mark, mark.target.strip(), None, None)
     for link in shown.links:
-        url = _url(link.target)
-        if url is None or (badge := _badge_in(url)) is None:
+        # Addresses are read as browsers read them, which costs more than to see that most are of no interest.
+        if "badges" not in link.target or (url := _url(link.target)) is None or (badge := _badge_in(url)) is None:
             continue
-        token = _token_in(url)
         elsewhere = None if url.host == where.badge_host else "badge_forged"
-        yield _badge(link, token or "", badge, elsewhere)
+        yield _badge(link, _token_in(url) or "", badge, elsewhere)
 
 
 def _badge(link: Link, token: str, badge: UUID | None, code: str | None) -> PageMark:
@@ -218,20 +220,26 @@ def _token_in(url: URL) -> str | None:
 
 def _links(shown: Shown, where: Where) -> Iterator[PageMark]:
     for link in shown.links:
-        url = _url(link.target)
-        if url is None or _badge_in(url) is not None:
-            if url is None and _LICENCE.search(link.words) and not link.target.strip().startswith(("#", "javascript:")):
-                # A path on the same site.
-                yield _link(link, "licence_link", "", None, None)
+        speaks_of_it = _LICENCE.search(link.words) is not None
+        if not speaks_of_it and not any(host in link.target.lower() for host in _registers()):
             continue
-        register = _register_of(url.hostname)
-        if register is not None:
-            at = _LIKE_USCC.search(normal_form(f"{url.pathname} {url.search} {url.hash}"))
-            leads_nowhere = url.pathname in ("", "/", "/index.html") and not url.search and not url.hash
-            code = "register_link_empty" if leads_nowhere else None
-            yield _link(link, "register_link", register, code, where.blind(at[0]) if at else None)
-        elif _LICENCE.search(link.words):
+        url = _url(link.target)
+        register = None if url is None else _register_of(url.hostname)
+        if url is not None and register is not None:
+            yield _register_link(link, url, register, where.blind)
+        elif url is not None and speaks_of_it and _badge_in(url) is None:
             yield _link(link, "licence_link", url.hostname[:200], None, None)
+        elif url is None and speaks_of_it and _OWN_SITE.match(link.target):
+            yield _link(link, "licence_link", "", None, None)
+
+
+def _register_link(link: Link, url: URL, register: str, blind: Blind) -> PageMark:
+    """Return a link to a public register, with the number it leads to where it names one that can be."""
+    numbers = _IN_ADDRESS.findall(f"{url.pathname} {url.search} {url.hash}".upper())
+    number = next((own for own in numbers if check_number("CN", "uscc", own).code is None), None)
+    leads_nowhere = url.pathname in ("", "/", "/index.html") and not url.search and not url.hash
+    code = "register_link_empty" if leads_nowhere else None
+    return _link(link, "register_link", register, code, None if number is None else blind(number))
 
 
 def _link(link: Link, kind: MarkKind, said: str, code: str | None, blind: str | None) -> PageMark:
