@@ -57,3 +57,7 @@ def intake(limits: PageLimits) -> Ingest:
             PageCaptured: _page,
         },
     )
+
+
+# As delivered, for who asks what is taken; a process that takes something keeps its limits up to date.
+INGEST = intake(PageLimits())

@@ -9,8 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.identity.intake import intake
-from services.identity.page_doors import PageLimits
+from services.identity.intake import INGEST as IDENTITY
 from services.listings.intake import INGEST as LISTINGS
 from services.risk.intake import INGEST as RISK
 from shared.auth import Role
@@ -36,7 +35,7 @@ class Door(NamedTuple):
 
 GOOD: dict[str, tuple[Callable[..., Json], Ingest]] = {
     "listings": (listing_published, LISTINGS),
-    "identity": (operator_registered, intake(PageLimits())),
+    "identity": (operator_registered, IDENTITY),
     "risk": (lodged, RISK),
 }
 
