@@ -30,6 +30,8 @@ class Identity(Struct, kw_only=True):
     badges: int = 0
     badge_checks: dict[str, int] = {}
     reasons: dict[str, int] = {}
+    # Pages that were looked at by what they came to, and accounts that do not display their licence.
+    displays: dict[str, int] = {}
 
 
 class Matching(Struct, kw_only=True):
@@ -198,7 +200,7 @@ def _identity(counted: dict[str, Any]) -> Identity:
     return Identity(
         **counted["verdicts"],
         lapsed=counted["states"].get("lapsed", 0),
-        **{name: counted[name] for name in ("links", "returned", "badges", "badge_checks", "reasons")},
+        **{name: counted[name] for name in ("links", "returned", "badges", "badge_checks", "reasons", "displays")},
     )
 
 

@@ -40,6 +40,7 @@ WATCHES: Mapping[Scheme, Watch] = {
     ),
     "false_propaganda": Watch("account_id", frozenset({"false_propaganda", "cure_claimed"})),
     "undervalued_declaration": Watch("transaction_id", frozenset({"undervalued_declaration"})),
+    "missing_licence_display": Watch("account_id", frozenset({"licence_not_displayed"})),
     "banned_returns": Watch("account_id", frozenset({"banned_returns"})),
 }
 

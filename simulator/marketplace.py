@@ -99,6 +99,7 @@ class Marketplace:
         for stage in self._stages.values():
             references = self._references(stage)
             planted += stage.accounts.planted
+            planted += stage.captures.planted
             for ring in stage.campaigns.rings:
                 planted.append(_planted_campaign(stage, ring, references, "brushing_ring"))
             for deal in stage.campaigns.bought:

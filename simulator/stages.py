@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from heapq import merge
+from operator import itemgetter
 from zlib import crc32
 
 import numpy as np
@@ -14,6 +16,7 @@ from shared.events.platform import (
     OperatorDeregistered,
     PlatformEvent,
 )
+from simulator.captures import Captures, capture
 from simulator.listings import Shelf, publish_listings
 from simulator.operators import Accounts, changed_files, open_accounts
 from simulator.orders import Document, Market, Orders, choose_listings, draw_orders
@@ -50,6 +53,7 @@ class Stage:
     moves: dict[int, OperatorChanged]
     orders: int
     shelf: Shelf
+    captures: Captures
 
     def window(self, number: int) -> Orders:
         """Draw the orders of a window; the same window always gives the same orders."""
@@ -65,7 +69,11 @@ class Stage:
         return _joined([ordinary, *within(campaigns, opens_ms, closes_ms)])
 
     def files(self) -> Iterator[tuple[int, datetime, str, PlatformEvent]]:
-        """Yield time (twice), subject and event of all about merchants and offers, in order of time."""
+        """Yield time (twice), subject and event of all about merchants, their pages and offers, in order of time."""
+        pages = (page for page in self.captures.pages if page[0] < self.market.timeline.end_ms)
+        yield from merge(self._files(), pages, key=itemgetter(0))
+
+    def _files(self) -> Iterator[tuple[int, datetime, str, PlatformEvent]]:
         for at_ms, change, place in self._changes():
             if at_ms < self.market.timeline.end_ms:
                 yield at_ms, moment(at_ms), *self._file(change, place)
@@ -121,6 +129,7 @@ def set_stage(platform: Platform, *, seed: int, events: int, timeline: Timeline)
         moves=dict(changed_files(accounts, seed=seed, timeline=timeline)),
         orders=max(orders - arranged, 24),
         shelf=Shelf(listings, accounts.everyone, platform),
+        captures=capture(platform, accounts, seed=seed, timeline=timeline),
     )
 
 

@@ -15,6 +15,7 @@ Scheme = Literal[
     "missing_waybill",
     "time_order",
     "banned_returns",
+    "missing_licence_display",
     "undervalued_declaration",
     "uncertified_channel",
     "false_propaganda",

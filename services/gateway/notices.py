@@ -12,16 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import driver
 from shared.events.credit import LevelChanged
-from shared.events.identity import (
+from shared.events.duties import (
     DisclosureRequested,
-    FileChanged,
-    OperatorCleared,
-    OperatorLinked,
-    OperatorReturned,
     RemovalCarriedOut,
     RemovalEscalated,
     RemovalOrdered,
     RemovalWithdrawn,
+)
+from shared.events.identity import (
+    FileChanged,
+    OperatorCleared,
+    OperatorLinked,
+    OperatorReturned,
 )
 from shared.events.listings import ListingAllowed, ListingHeld
 from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled

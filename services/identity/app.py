@@ -6,6 +6,7 @@ from services.identity import (
     breach_routes,
     consent_routes,
     disclosure_request_routes,
+    page_routes,
     purge_routes,
     registry_routes,
     removal_routes,
@@ -14,8 +15,9 @@ from services.identity import (
 )
 from services.identity.badge_routes import router as badge_router
 from services.identity.badge_tally import Tally
-from services.identity.intake import INGEST
+from services.identity.intake import intake
 from services.identity.models import RuleValue
+from services.identity.page_doors import PageLimits, sealed_by
 from services.identity.personal_routes import personal_router
 from services.identity.routes import router
 from services.identity.settings import Settings
@@ -27,10 +29,10 @@ from shared.web import build_app
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application."""
-    pressure, vault, tally = Pressure(), open_vault(settings), Tally()
+    pressure, vault, tally, limits = Pressure(), open_vault(settings), Tally(), PageLimits()
     app = build_app(
         settings,
-        events_router(INGEST.sealed_by(vault.seal), pressure),
+        events_router(intake(limits).sealed_by(sealed_by(vault, settings.public_url)), pressure),
         router,
         personal_router(vault),
         badge_router,
@@ -42,9 +44,10 @@ def create_app(settings: Settings) -> FastAPI:
         sharing_routes.router,
         breach_routes.router,
         disclosure_request_routes.router,
+        page_routes.router,
         rule_values_router(RuleValue, tag="identity"),
         title="Crosswatch identity",
-        tasks=[watch(pressure), vault.kept_open, tally.kept],
+        tasks=[watch(pressure), vault.kept_open, tally.kept, limits.kept],
     )
     app.state.vault, app.state.tally = vault, tally
     return app

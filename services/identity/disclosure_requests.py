@@ -24,7 +24,11 @@ from shared.clock_store import About, ClockRow, Fire
 from shared.database import NO_PLATFORM, Sessions, transaction
 from shared.errors import Conflict, Invalid, NotFound
 from shared.events.base import Event
-from shared.events.identity import DisclosureAnswered, DisclosureDefaulted, DisclosureRequested
+from shared.events.duties import (
+    DisclosureAnswered,
+    DisclosureDefaulted,
+    DisclosureRequested,
+)
 from shared.identifiers import account_id, new_id
 from shared.messaging import publish
 from shared.paging import Cursor

@@ -16,6 +16,7 @@ from services.identity import (
     removals,
     search_store,
     shops,
+    snapshots,
 )
 from services.identity.registrations import Step
 from services.identity.shops import Shops
@@ -23,6 +24,7 @@ from services.identity.vault import Vault
 from shared.consumer import Handlers
 from shared.events.credit import LevelChanged
 from shared.events.listings import ListingRecorded
+from shared.events.pages import PageCaptured
 from shared.events.platform import (
     ConsentRecorded,
     MessageSent,
@@ -60,12 +62,17 @@ def handlers(vault: Vault) -> Handlers:
         ]
         moments = _moments(received)
         events += [*await removals.follow(session, moments), *await offers.follow(session, moments)]
+        events += await snapshots.follow(session, vault.blind, moments)
         await publish(session, events, source="identity")
+
+    async def on_pages(session: AsyncSession, received: Sequence[Received]) -> None:
+        """Keep what pages show, and see which shops do not display their licence."""
+        await publish(session, await snapshots.record(session, vault.blind, received), source="identity")
 
     about_operators: Handlers = dict.fromkeys((OperatorRegistered, OperatorChanged, OperatorDeregistered), on_operators)
     about_persons: Handlers = dict.fromkeys((ConsentRecorded, MessageSent), on_contacts)
     grounds: Handlers = dict.fromkeys((AlertRaised, AlertWithdrawn, LevelChanged), on_hits)
-    return {**about_operators, **about_persons, **grounds, ListingRecorded: on_offers}
+    return {**about_operators, **about_persons, **grounds, ListingRecorded: on_offers, PageCaptured: on_pages}
 
 
 async def on_contacts(session: AsyncSession, received: Sequence[Received]) -> None:

@@ -20,7 +20,10 @@ from services.identity.offer_tables import Offer
 from services.identity.rule_values import RuleValues
 from shared.database import kept
 from shared.events.base import Event
-from shared.events.identity import OfferQualified, OfferRefused
+from shared.events.duties import (
+    OfferQualified,
+    OfferRefused,
+)
 from shared.events.listings import ListingRecorded
 from shared.events.platform import OperatorRegistered
 

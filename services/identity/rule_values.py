@@ -1,15 +1,18 @@
 """Numbers that are law or policy for operators, as they stood on a date."""
 
+import csv
 from collections.abc import Callable, Mapping
 from datetime import date
+from pathlib import Path
 
 from services.identity.linking import REASONS, Policy
 from services.identity.models import RuleValue
 from shared import rule_rows
-from shared.rule_values import NoSuchRule
+from shared.rule_values import NoSuchRule, RuleBook, Value
 
 PolicyOn = Callable[[date], Policy]
 _LINKS = "links."
+_SEED = Path(__file__).with_name("rule_values.csv")
 
 
 class RuleValues(rule_rows.RuleValues):
@@ -27,6 +30,24 @@ class RuleValues(rule_rows.RuleValues):
     def link_policy(self, day: date) -> Policy:
         """Return how links are weighed on a day. Raises NoSuchRule."""
         return policy(self.on(day))
+
+
+def seeded_values() -> RuleBook:
+    """Return the values that this version was delivered with."""
+    with _SEED.open(newline="", encoding="utf-8") as file:
+        return RuleBook(
+            Value(
+                name=row["name"],
+                jurisdiction=row["jurisdiction"],
+                valid_from=date.fromisoformat(row["valid_from"]),
+                valid_to=date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
+                value=float(row["value"]),
+                unit=row["unit"],
+                source=row["source"],
+                stricter=row["stricter"] or None,
+            )
+            for row in csv.DictReader(file)
+        )
 
 
 def policy(values: Mapping[str, float]) -> Policy:

@@ -114,6 +114,7 @@ class SummaryOut(BaseModel):
     returned: int
     removals: dict[str, int]
     disclosures: dict[str, int]
+    displays: dict[str, int]
 
 
 class LinkReasonOut(BaseModel):

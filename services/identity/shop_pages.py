@@ -1,5 +1,6 @@
 """Addresses of shops and pages as browsers read them (WHATWG URL), and which page belongs to which shop. Pure."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ada_url import URL
@@ -43,3 +44,8 @@ def page_of(address: str) -> Page | None:
     if url.protocol not in _WEB or not url.hostname:
         return None
     return Page(url.host.removesuffix("."), url.pathname.rstrip("/"))
+
+
+def addresses_of(urls: Iterable[str] | None) -> frozenset[str]:
+    """Return the texts of the pages of addresses, without those that are none on the web."""
+    return frozenset(page.text for page in map(page_of, urls or ()) if page is not None)

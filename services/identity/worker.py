@@ -2,7 +2,8 @@
 
 from services.identity import breaches, disclosure_requests, removals, retention, reverification
 from services.identity.handlers import handlers
-from services.identity.intake import INGEST
+from services.identity.intake import intake
+from services.identity.page_doors import KeptLimits, PageLimits, sealed_by
 from services.identity.purges import Purging
 from services.identity.refused_records import RefusedRecords
 from services.identity.settings import Settings
@@ -37,8 +38,9 @@ def consumers(settings: Settings) -> list[Task]:
         topics=SUBSCRIPTIONS[settings.service],
         member=settings.member,
     )
-    platforms = PlatformTopics(
-        settings.service, INGEST.sealed_by(vault.seal), settings.kafka_bootstrap, sessions, member=settings.member
-    ).kept_in(RefusedRecords(vault))
+    limits = PageLimits()
+    door = intake(limits).sealed_by(sealed_by(vault, settings.public_url))
+    platforms = PlatformTopics(settings.service, door, settings.kafka_bootstrap, sessions, member=settings.member)
+    platforms.kept_in(RefusedRecords(vault))
     clocks = Clockwork(settings.service, sessions, FIRING, reverification.now)
-    return [accepted, platforms, clocks, Purging(sessions, vault)]
+    return [accepted, platforms, clocks, Purging(sessions, vault), KeptLimits(limits, sessions)]

@@ -74,6 +74,8 @@ OPERATORS: dict[str, Feature] = {
     "banned": Feature(pl.Boolean, "flag", "now", "The platform ended the account by a ban"),
     "returned": Feature(pl.Boolean, "flag", "now", "Opened after the ban of an account that it is linked to"),
     "beside_banned": Feature(pl.Boolean, "flag", "now", "Open already when an account that it is linked to was banned"),
+    "display_violated": Feature(pl.Boolean, "flag", "now", "Newest snapshots of its shops do not display its licence"),
+    "display_faults": Feature(pl.Int64, "count", "now", "Different faults of that display"),
     "return_score": Feature(pl.Float64, "bits", "now", "What speaks for that link; null where there is none"),
 }
 SHOPS: dict[str, Feature] = {

@@ -24,6 +24,8 @@ from shared.database import kept
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
 from shared.events.disputes import ComplaintFiled, ComplaintResolved
 from shared.events.identity import (
+    DisplayCorrected,
+    DisplayViolated,
     OperatorCleared,
     OperatorDeregistered,
     OperatorLapsed,
@@ -79,6 +81,11 @@ async def on_operators(session: AsyncSession, received: Sequence[Received]) -> N
 async def on_returns(session: AsyncSession, received: Sequence[Received]) -> None:
     """Watch accounts that are linked to banned ones."""
     await operators.watch_returns(session, [one.event for one in received])
+
+
+async def on_displays(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Watch how shops display their licences."""
+    await operators.watch_displays(session, [one.event for one in received])
 
 
 async def on_declarations(session: AsyncSession, received: Sequence[Received]) -> None:
@@ -137,4 +144,6 @@ HANDLERS: Handlers = {
     OperatorDeregistered: on_operators,
     OperatorReturned: on_returns,
     OperatorCleared: on_returns,
+    DisplayViolated: on_displays,
+    DisplayCorrected: on_displays,
 }

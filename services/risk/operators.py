@@ -16,6 +16,8 @@ from services.risk.rule_book import RuleBook
 from shared.clock import utc_now
 from shared.database import kept
 from shared.events.identity import (
+    DisplayCorrected,
+    DisplayViolated,
     OperatorCleared,
     OperatorDeregistered,
     OperatorLapsed,
@@ -26,6 +28,7 @@ from shared.events.identity import (
 )
 
 Linked = OperatorReturned | OperatorCleared
+Displayed = DisplayViolated | DisplayCorrected
 Checked = OperatorVerified | OperatorRejected | OperatorUnverified | OperatorLapsed | OperatorDeregistered
 
 _VERDICTS: dict[type[Any], str] = {
@@ -38,6 +41,7 @@ _VERDICTS: dict[type[Any], str] = {
 
 
 _OF_RETURNS = frozenset({"returned", "beside_banned", "return_score"})
+_OF_DISPLAYS = frozenset({"display_violated", "display_faults"})
 
 
 async def watch(session: AsyncSession, events: Sequence[Checked]) -> None:
@@ -72,6 +76,35 @@ async def watch_returns(session: AsyncSession, events: Sequence[Linked]) -> None
         ids = [alerts.alert_id(code, subject) for code in sorted(gone)]
         await alerts.withdraw(session, ids, at=event.opened_at)
     await alerts.raise_alerts(session, raised)
+
+
+async def watch_displays(session: AsyncSession, events: Sequence[Displayed]) -> None:
+    """Raise what the rules find in how accounts display their licences, and withdraw what they no longer find.
+
+    Of several events about one account only the newest says how things are.
+    """
+    newest: dict[UUID, Displayed] = {event.account_id: event for event in events}
+    found = await decide(session, "operators", [*map(_display_features, newest.values())])
+    rules = await kept(session, RuleBook).in_force(session, stream="operators", on=utc_now().date())
+    about_displays = {rule.code for rule in rules if _OF_DISPLAYS.intersection(rule.features)}
+    raised: list[Raised] = []
+    for event, hits in zip(newest.values(), found, strict=True):
+        evidence = event.codes if isinstance(event, DisplayViolated) else []
+        subject = Subject(event.platform_id, event.account_id, None, None, event.occurred_at, "display", evidence)
+        raised.extend(Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits)
+        gone = about_displays - {hit.rule.code for hit in hits}
+        ids = [alerts.alert_id(code, subject) for code in sorted(gone)]
+        await alerts.withdraw(session, ids, at=event.occurred_at)
+    await alerts.raise_alerts(session, raised)
+
+
+def _display_features(event: Displayed) -> dict[str, Any]:
+    codes = event.codes if isinstance(event, DisplayViolated) else []
+    return {
+        **dict.fromkeys(OPERATORS),
+        "display_violated": isinstance(event, DisplayViolated),
+        "display_faults": len(codes),
+    }
 
 
 def _return_features(event: Linked) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from shared.events import credit, disputes, identity, listings, numbers, risk
+from shared.events import credit, disputes, duties, identity, listings, numbers, risk
 from shared.events.base import Event
 from shared.events.customs import CUSTOMS_EVENTS
+from shared.events.pages import PAGE_EVENTS
 from shared.events.platform import PLATFORM_EVENTS, PlatformEvent
 
 PUBLISHED: tuple[type[Event], ...] = (
     *identity.EVENTS,
+    *duties.EVENTS,
     *listings.EVENTS,
     *risk.EVENTS,
     *credit.EVENTS,
@@ -17,7 +19,7 @@ PUBLISHED: tuple[type[Event], ...] = (
 )
 
 # What comes in by a service's door.
-SENT: tuple[type[PlatformEvent], ...] = (*PLATFORM_EVENTS, *CUSTOMS_EVENTS)
+SENT: tuple[type[PlatformEvent], ...] = (*PLATFORM_EVENTS, *PAGE_EVENTS, *CUSTOMS_EVENTS)
 
 EVENT_TYPES: dict[str, type[Any]] = {kind.type: kind for kind in SENT} | {kind.type: kind for kind in PUBLISHED}
 

@@ -5,6 +5,7 @@ from services.identity import (
     breach_tables,
     consent_tables,
     link_tables,
+    page_tables,
     removal_tables,
     search_tables,
     sharing_tables,
@@ -21,7 +22,7 @@ from shared.migrations import run_migrations
 # One metadata, once all files of tables have added to it.
 _LISTS = (
     *(badge_tables.TABLES, breach_tables.TABLES, consent_tables.TABLES, link_tables.TABLES),
-    *(removal_tables.TABLES, search_tables.TABLES, sharing_tables.TABLES),
+    *(page_tables.TABLES, removal_tables.TABLES, search_tables.TABLES, sharing_tables.TABLES),
 )
 _SINGLE = (DisclosureRequest, FileDigest, Offer, PersonalRead, Purge, RegistryEntry)
 _TABLES = (*(table for tables in _LISTS for table in tables), *_SINGLE)

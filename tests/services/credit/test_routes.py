@@ -5,18 +5,22 @@ import pytest_asyncio
 from services.credit.handlers import HANDLERS
 from shared.auth import Role
 from shared.events.catalogue import PUBLISHED
+from shared.events.duties import (
+    RemovalCarriedOut,
+    RemovalEscalated,
+    RemovalOrdered,
+    RemovalWithdrawn,
+)
 from shared.events.identity import (
     BadgeIssued,
     BadgeRevoked,
+    DisplayCorrected,
+    DisplayViolated,
     FileChanged,
     OperatorCleared,
     OperatorLapsed,
     OperatorPurged,
     OperatorReturned,
-    RemovalCarriedOut,
-    RemovalEscalated,
-    RemovalOrdered,
-    RemovalWithdrawn,
     RetentionEnded,
 )
 from shared.identifiers import new_id
@@ -89,6 +93,7 @@ class TestPublic:
 LEFT = {
     *(OperatorLapsed, OperatorReturned, OperatorCleared, RetentionEnded, OperatorPurged, BadgeIssued, BadgeRevoked),
     *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated, FileChanged),
+    *(DisplayViolated, DisplayCorrected),
 }
 
 

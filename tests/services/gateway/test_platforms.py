@@ -6,7 +6,14 @@ import msgspec
 import pytest
 
 from shared.auth import Role
-from shared.events.identity import LinkReason, OperatorCleared, OperatorReturned, RemovalOrdered
+from shared.events.duties import (
+    RemovalOrdered,
+)
+from shared.events.identity import (
+    LinkReason,
+    OperatorCleared,
+    OperatorReturned,
+)
 from shared.events.risk import AlertRaised
 from shared.identifiers import account_id, new_id
 from tests.services.gateway.customs import Gateway

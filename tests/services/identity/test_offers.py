@@ -6,7 +6,10 @@ from typing import Any
 import msgspec
 import pytest_asyncio
 
-from shared.events.identity import OfferQualified, OfferRefused
+from shared.events.duties import (
+    OfferQualified,
+    OfferRefused,
+)
 from shared.events.listings import ListingRecorded
 from shared.identifiers import account_id, listing_id
 from tests.services.doors import OpenService, Service

@@ -10,7 +10,10 @@ import pytest_asyncio
 from services.listings.handlers import HANDLERS
 from services.listings.intake import INGEST
 from shared.auth import Role
-from shared.events.identity import OfferQualified, OfferRefused
+from shared.events.duties import (
+    OfferQualified,
+    OfferRefused,
+)
 from shared.events.listings import (
     ListingRecorded,
     ReviewRecorded,

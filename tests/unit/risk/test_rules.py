@@ -215,6 +215,7 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "unregistered_firm": ({"customs_fault": True, "mode": "B2C"}, {"customs_fault": True, "mode": "C2C"}),
     "undervalued_declaration": ({"declared_share": 0.49}, {"declared_share": None}),
     "banned_operator": ({"banned": True}, {"banned": False}),
+    "licence_not_displayed": ({"display_violated": True}, {"display_violated": False, "display_faults": 0}),
     "banned_returns": ({"returned": True}, {"returned": False, "beside_banned": True, "return_score": 40.0}),
 }
 

@@ -7,12 +7,13 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from shared.events.base import Envelope
-from shared.events.platform import PLATFORM_EVENTS, PlatformEvent
+from shared.events.catalogue import SENT
+from shared.events.platform import PlatformEvent
 from simulator.cloudevents import Outgoing
 from simulator.marketplace import Marketplace
 
 BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
-_TYPES = {kind.type: kind for kind in PLATFORM_EVENTS}
+_TYPES = {kind.type: kind for kind in SENT}
 _Fact = TypeVar("_Fact", bound=PlatformEvent)
 
 

@@ -33,6 +33,7 @@ SCHEMES = {
     "undervalued_declaration",
     "uncertified_channel",
     "false_propaganda",
+    "missing_licence_display",
 }
 
 

@@ -8,7 +8,7 @@ from services.identity.search_tables import TABLES
 from shared.rls import protect_by_platform
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ from services.risk.registered_tables import CustomsStanding
 from services.risk.seeds import insert_new
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
