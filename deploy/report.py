@@ -32,6 +32,12 @@ class Identity(Struct, kw_only=True):
     reasons: dict[str, int] = {}
     # Pages that were looked at by what they came to, and accounts that do not display their licence.
     displays: dict[str, int] = {}
+    # Orders of removal by what became of them, demands to know a seller, what departments asked for.
+    removals: dict[str, int] = {}
+    disclosures: dict[str, int] = {}
+    shared: dict[str, int] = {}
+    consent_violations: int = 0
+    offers_refused: int = 0
 
 
 class Matching(Struct, kw_only=True):
@@ -196,11 +202,18 @@ async def collect(stack: Stack, *, source: str, seconds: float, totals: Totals, 
     )
 
 
+# Of identity's summary, as they are.
+_OF_IDENTITY = (
+    *("links", "returned", "badges", "badge_checks", "reasons", "displays", "removals", "disclosures", "shared"),
+    *("consent_violations", "offers_refused"),
+)
+
+
 def _identity(counted: dict[str, Any]) -> Identity:
     return Identity(
         **counted["verdicts"],
         lapsed=counted["states"].get("lapsed", 0),
-        **{name: counted[name] for name in ("links", "returned", "badges", "badge_checks", "reasons", "displays")},
+        **{name: counted[name] for name in _OF_IDENTITY},
     )
 
 

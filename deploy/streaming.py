@@ -22,6 +22,7 @@ from simulator.marketplace import Marketplace
 from simulator.olist import OlistOrders
 from simulator.records import MissingFileError
 from simulator.retries import SendError
+from simulator.rights import exercise
 from simulator.sender import SenderOptions, Source, stream
 from simulator.totals import Totals
 from simulator.truth import write_truth
@@ -91,16 +92,17 @@ async def send(
         raise StackError(f"the stream broke off: {reasons}") from failures
 
 
-async def look_at_badges(supply: Supply, ports: Ports, issuer: Issuer) -> None:
-    """Let platforms have badges issued and visitors look at them, once the stream is through."""
+async def after_the_month(supply: Supply, ports: Ports, issuer: Issuer) -> None:
+    """Let badges be issued and looked at, and rights used and duties done, once the stream is through."""
 
     def _token(role: str, platform_id: str | None, subject: str | None) -> str:
         return issuer.issue(Role(role), platform_id=platform_id, subject=subject)
 
     try:
         await visit(supply.source.platform_ids, url=ports.url("identity"), token_for=_token)
+        await exercise(supply.source.platform_ids, url=ports.url("identity"), token_for=_token)
     except SendError as error:
-        raise StackError(f"badges: {error}") from error
+        raise StackError(f"after the stream: {error}") from error
 
 
 async def settled_report(stack: Stack, supply: Supply, totals: Totals, started_at: float, before: Counts) -> Report:

@@ -13,7 +13,7 @@ from typing import Literal
 
 import httpx
 
-Role = Literal["platform", "consumer", "regulator", "customs"]
+Role = Literal["platform", "consumer", "regulator", "customs", "tax"]
 TokenFor = Callable[[Role, str | None, str | None], str]
 """Returns a bearer token for a role, a platform and a subject."""
 

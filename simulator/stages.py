@@ -17,7 +17,9 @@ from shared.events.platform import (
     PlatformEvent,
 )
 from simulator.captures import Captures, capture
+from simulator.dormant import long_ago
 from simulator.listings import Shelf, publish_listings
+from simulator.mailings import mailings
 from simulator.operators import Accounts, changed_files, open_accounts
 from simulator.orders import Document, Market, Orders, choose_listings, draw_orders
 from simulator.platforms import Platform
@@ -70,8 +72,13 @@ class Stage:
 
     def files(self) -> Iterator[tuple[int, datetime, str, PlatformEvent]]:
         """Yield time (twice), subject and event of all about merchants, their pages and offers, in order of time."""
-        pages = (page for page in self.captures.pages if page[0] < self.market.timeline.end_ms)
-        yield from merge(self._files(), pages, key=itemgetter(0))
+        timeline = self.market.timeline
+        others = merge(
+            self.captures.pages, mailings(self.platform, seed=self.seed, timeline=timeline), key=itemgetter(0)
+        )
+        within_month = (fact for fact in others if fact[0] < timeline.end_ms)
+        yield from long_ago(self.platform, timeline)
+        yield from merge(self._files(), within_month, key=itemgetter(0))
 
     def _files(self) -> Iterator[tuple[int, datetime, str, PlatformEvent]]:
         for at_ms, change, place in self._changes():

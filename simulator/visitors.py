@@ -1,15 +1,13 @@
 """Platforms ask for badges of verified merchants, and visitors look at them: where they belong, copied, changed."""
 
-from http import HTTPStatus
 from typing import Any
 
 import httpx
-import msgspec
 
-from simulator.retries import Caller, Connection, Patience, SendError, TokenFor
+from simulator.asking import get, post
+from simulator.retries import Caller, Connection, Patience, TokenFor
 
 _MERCHANTS = 20
-_JSON = {"content-type": "application/json"}
 _COPY = "https://copied-pages.example/shop"
 
 
@@ -29,17 +27,17 @@ async def visit(
                 head, said, signature = badge["token"].split(".")
                 shown = [(badge["token"], shop), (badge["token"], _COPY), (f"{head}.{said[:-2]}AA.{signature}", shop)]
                 if place == 0:
-                    await _post(platform, f"{url}/v1/badges/{badge['id']}/revocation", {"reason": "the shop was sold"})
+                    await post(platform, f"{url}/v1/badges/{badge['id']}/revocation", {"reason": "the shop was sold"})
                 for token, page in shown:
-                    await _post(platform, f"{url}/public/v1/badges/verification", {"token": token, "page": page})
+                    await post(platform, f"{url}/public/v1/badges/verification", {"token": token, "page": page})
                     looked += 1
     return looked
 
 
 async def _verified(platform: Connection, url: str) -> list[str]:
     """Return accounts that are verified and open, of the platform's first merchants."""
-    page = await _get(platform, f"{url}/v1/operators?limit={_MERCHANTS}")
-    held = [await _get(platform, f"{url}/v1/operators/{operator['id']}") for operator in page["items"]]
+    page = await get(platform, f"{url}/v1/operators?limit={_MERCHANTS}")
+    held = [await get(platform, f"{url}/v1/operators/{operator['id']}") for operator in page["items"]]
     return [
         account["account_id"]
         for operator in held
@@ -49,24 +47,9 @@ async def _verified(platform: Connection, url: str) -> list[str]:
 
 
 async def _issued(platform: Connection, url: str, account_id: str) -> dict[str, Any]:
-    return await _post(platform, f"{url}/v1/badges", {"account_id": account_id})
+    return await post(platform, f"{url}/v1/badges", {"account_id": account_id})
 
 
 async def _shop(platform: Connection, url: str, badge: dict[str, Any]) -> str:
-    found = await _get(platform, f"{url}/public/v1/lookup?account={badge['account_id']}")
+    found = await get(platform, f"{url}/public/v1/lookup?account={badge['account_id']}")
     return next(str(shop["url"]) for shop in found["shops"] if shop["account_id"] == badge["account_id"])
-
-
-async def _get(platform: Connection, address: str) -> dict[str, Any]:
-    return _content(address, (await platform.get(address)).response)
-
-
-async def _post(platform: Connection, address: str, body: dict[str, str]) -> dict[str, Any]:
-    return _content(address, (await platform.post(address, msgspec.json.encode(body), _JSON)).response)
-
-
-def _content(address: str, response: httpx.Response) -> dict[str, Any]:
-    if response.status_code >= HTTPStatus.BAD_REQUEST:
-        raise SendError(f"{address} answered {response.status_code}: {response.text[:300]}")
-    found: dict[str, Any] = msgspec.json.decode(response.content)
-    return found

@@ -27,7 +27,7 @@ from deploy.institutions import register_institutions
 from deploy.layout import SERVICES, Ports
 from deploy.report import Counts
 from deploy.stack import Stack
-from deploy.streaming import Supply, look_at_badges, open_supply, send, settled_report, store, with_schemes
+from deploy.streaming import Supply, after_the_month, open_supply, send, settled_report, store, with_schemes
 from deploy.tokens import Issuer
 
 # What shells report for a program ended by Ctrl-C.
@@ -97,7 +97,7 @@ async def _run(stack: Stack, supply: Supply, *, leave: bool) -> int:
         started_at = time.monotonic()
         with screen.progress(supply.expected_events) as show:
             totals = await send(supply, stack.ports, stack.issuer, on_progress=show)
-        await look_at_badges(supply, stack.ports, stack.issuer)
+        await after_the_month(supply, stack.ports, stack.issuer)
         settled = await settled_report(stack, supply, totals, started_at, before)
         report = await with_schemes(stack, supply, settled)
         store(report, supply, stack.var_dir)

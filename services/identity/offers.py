@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,6 +55,11 @@ async def follow(session: AsyncSession, moments: Mapping[UUID, datetime]) -> lis
     own = select(Offer).where(Offer.account_id.in_(moments)).order_by(Offer.listing_id)
     offers = (await session.execute(own.execution_options(populate_existing=True))).scalars().all()
     return await _judge(session, offers, moments) if offers else []
+
+
+async def refused(session: AsyncSession) -> int:
+    """Count offers that are refused."""
+    return (await session.execute(select(func.count()).where(func.cardinality(Offer.refused_for) > 0))).scalar_one()
 
 
 async def _judge(session: AsyncSession, offers: Sequence[Offer], moments: Mapping[UUID, datetime]) -> list[Event]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import disclosure_requests, page_questions, removal_questions, shops
+from services.identity import disclosure_requests, offers, page_questions, removal_questions, sharing, shops
 from services.identity.badge_tables import BadgeDay, IssuedBadge
 from services.identity.consent_tables import SentMessage
 from services.identity.link_tables import OperatorLink, ReturnedAccount
@@ -89,5 +89,7 @@ async def summary(session: AsyncSession) -> dict[str, Any]:
         "returned": (await session.execute(returned)).scalar_one(),
         "removals": await removal_questions.counts(session),
         "disclosures": await disclosure_requests.counts(session),
+        "shared": await sharing.counts(session),
+        "offers_refused": await offers.refused(session),
         "displays": await page_questions.counts(session),
     }

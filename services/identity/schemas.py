@@ -114,6 +114,8 @@ class SummaryOut(BaseModel):
     returned: int
     removals: dict[str, int]
     disclosures: dict[str, int]
+    shared: dict[str, int]
+    offers_refused: int
     displays: dict[str, int]
 
 

@@ -167,6 +167,13 @@ async def meter(session: AsyncSession, since: datetime, until: datetime) -> dict
     }
 
 
+async def counts(session: AsyncSession) -> dict[str, int]:
+    """Count what departments asked for, and how much of it had been given out before."""
+    counted = select(func.count(), func.count().filter(SharedProjection.is_duplicate)).select_from(SharedProjection)
+    requests, duplicates = (await session.execute(counted)).one()
+    return {"requests": requests, "duplicates_avoided": duplicates}
+
+
 async def _find(session: AsyncSession, asked: Question, on: date) -> _Found:
     operator = await session.get(Operator, asked.operator_id)
     newest = (

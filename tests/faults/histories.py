@@ -4,21 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
-from random import Random
 from typing import Any
 
 import httpx
+import msgspec
 
 from deploy.stack import Stack
 from deploy.streaming import Supply
 from shared.auth import Role
-from shared.events.platform import Contacts, Licence, OperatorDeregistered, OperatorRegistered, PlatformEvent
+from shared.events.platform import OperatorDeregistered, PlatformEvent
 from shared.identifiers import account_id, source_of
 from simulator.cloudevents import CloudEvent, Outgoing, encode
 from simulator.complaints import Complaint
-from simulator.registrations import registration
+from simulator.dormant import dormant
 from simulator.sender import Source
 
 # Verified in 2021 and never again: it lapses. One that left in 2022 may be purged since 2025.
@@ -152,16 +152,7 @@ def _client(stack: Stack, role: Role) -> httpx.AsyncClient:
 
 def _history(platform_id: str, number: int) -> Iterator[Outgoing]:
     ref = _ref(number)
-    file = OperatorRegistered(
-        operator_ref=ref,
-        legal_name=f"{''.join(chr(97 + int(digit)) for digit in str(number))} {platform_id} Long Ago Ltd",
-        entity_type="company",
-        jurisdiction="DE",
-        registration=registration("DE", Random(f"{platform_id} {number}")),
-        licence=Licence(number=f"HRB {number}", issued_on=date(2020, 1, 1)),
-        representative=f"Anna {platform_id} {number}",
-        contacts=Contacts(address=f"{number} Old Road, {platform_id}", phone=f"+49 30 {5_000_000 + number}"),
-    )
+    file = msgspec.structs.replace(dormant(platform_id, 100 + number), operator_ref=ref)
     yield _encoded(platform_id, "registered", ref, _REGISTERED, file)
     if _leaves(number):
         yield _encoded(platform_id, "left", ref, _LEFT, OperatorDeregistered(operator_ref=ref, reason="left"))
@@ -177,4 +168,4 @@ def _leaves(number: int) -> bool:
 
 
 def _ref(number: int) -> str:
-    return f"long-ago-{number}"
+    return f"history-{number}"

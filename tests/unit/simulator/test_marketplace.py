@@ -93,7 +93,9 @@ class TestStream:
         for stream in streams.values():
             times = [_time(event) for event in stream]
             assert times == sorted(times)
-            assert BASE - timedelta(days=HISTORY_DAYS) <= times[0]
+            # Before the month there are registrations of long ago only.
+            of_month = [_time(event) for event in stream if not event["subject"].startswith("long-ago")]
+            assert BASE - timedelta(days=HISTORY_DAYS) <= of_month[0]
             assert times[-1] < BASE
 
     def test_dates_the_envelope_as_the_fact(self, everything: list[Decoded]) -> None:
