@@ -1,9 +1,10 @@
 """The clocks of many subjects at once: read together, begun and closed in memory, written together."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -36,13 +37,17 @@ _read = msgspec.json.Decoder(Clock).decode
 
 @dataclass
 class _Kept:
-    """A clock, as it was begun here or is stored; `about` is None of one that is stored."""
+    """A clock, as it was begun here or is stored; `about` is None of one that is stored.
+
+    `ends` says when it would end as it was begun: so it is stored, and stays for those who ask.
+    """
 
     id: UUID
     kind: str
     begun: Clock
     clock: Clock
     about: About | None = None
+    ends: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -51,9 +56,10 @@ class ClockSet:
 
     kept: dict[UUID, list[_Kept]] = field(default_factory=lambda: defaultdict(list))
 
-    def start(self, about: About, clock: Clock) -> None:
-        """Begin a clock."""
-        self.kept[about.subject].append(_Kept(about.id, about.kind, clock, clock, about))
+    def start(self, about: About, clock: Clock, ends: Mapping[str, Any] | None = None) -> None:
+        """Begin a clock, of which it may have been reckoned when it `ends`. Raises NoCalendar."""
+        reckoned_ends = reckoned(clock) if ends is None else ends
+        self.kept[about.subject].append(_Kept(about.id, about.kind, clock, clock, about, reckoned_ends))
 
     def close(self, subject: UUID, kinds: Collection[str], *, at: datetime, evidence: str) -> None:
         """Stop the clocks of some kinds of a subject; one that began later ends as it begins."""
@@ -85,7 +91,7 @@ async def running(session: AsyncSession, subjects: Collection[UUID], kinds: Coll
 
 
 def _new_row(kept: _Kept, about: About) -> tuple[object, ...]:
-    ends = reckoned(kept.begun)
+    ends = kept.ends
     own = (about.id, about.kind, about.subject, about.platform_id, msgspec.json.encode(about.content).decode())
     at = (kept.begun.started_at, _text(kept.clock), kept.clock.state)
     return (*own, *at, ends["last_day"], ends["due_at"], ends["is_provisional"])

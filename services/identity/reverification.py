@@ -7,7 +7,7 @@ period is over.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -59,7 +59,15 @@ async def now(session: AsyncSession) -> datetime:
     return wall if newest is None else min(wall, newest)
 
 
-def begun(values: RuleValues, account: Verified, jurisdiction: str, *, at: datetime) -> tuple[About, Clock] | None:
+class Begun(NamedTuple):
+    """A clock that has begun, what it is for, and when it ends, as the columns have it."""
+
+    about: About
+    clock: Clock
+    ends: dict[str, Any]
+
+
+def begun(values: RuleValues, account: Verified, jurisdiction: str, *, at: datetime) -> Begun | None:
     """Return the clock after which an account's file must have been verified again; rejected ones have none."""
     if account.verdict != "verified":
         return None
@@ -67,11 +75,12 @@ def begun(values: RuleValues, account: Verified, jurisdiction: str, *, at: datet
         spread = values.apply("verification.spread", on=at.date(), jurisdiction=jurisdiction).value.value
         earlier = timedelta(hours=account.id.int % max(1, round(spread * 24)))
         clock = _clock(values, jurisdiction, at=at - earlier, ruled_on=at)
+        ends = clock_store.reckoned(clock)
     except (NoSuchRule, NoCalendar) as error:
         # Before its law there was no period, and nobody knows the holidays of a distant year.
         log.info("no_verification_period", account=str(account.id), error=str(error))
         return None
-    return _about(CHECK, account, jurisdiction, at), clock
+    return Begun(_about(CHECK, account, jurisdiction, at), clock, ends)
 
 
 async def on_checks(session: AsyncSession, rows: Sequence[ClockRow]) -> list[Event]:
@@ -119,7 +128,7 @@ async def _begin_again(session: AsyncSession, account: Account, jurisdiction: st
     values = kept(session, RuleValues)
     await values.refresh(session)
     if (again := begun(values, account, jurisdiction, at=at)) is not None:
-        await clock_store.start(session, *again)
+        await clock_store.start(session, again.about, again.clock)
 
 
 async def _wait(session: AsyncSession, account: Account, row: ClockRow) -> None:

@@ -94,7 +94,7 @@ class TestStream:
             times = [_time(event) for event in stream]
             assert times == sorted(times)
             # Before the month there are registrations of long ago only.
-            of_month = [_time(event) for event in stream if not event["subject"].startswith("long-ago")]
+            of_month = [_time(event) for event in stream if not str(event.envelope.subject).startswith("long-ago")]
             assert BASE - timedelta(days=HISTORY_DAYS) <= of_month[0]
             assert times[-1] < BASE
 
