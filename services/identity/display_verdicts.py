@@ -10,7 +10,7 @@ Finding = Literal["displayed", "violated", "not_judged"]
 
 # Of badges that are a fault whatever else a page shows.
 _FALSE = frozenset({"forged", "revoked", "wrong_shop", "cloned"})
-_UNREADABLE = frozenset({"page_too_deep", "page_shows_nothing"})
+_UNREADABLE = frozenset({"page_too_deep", "page_tangled", "page_shows_nothing"})
 
 
 class Expected(NamedTuple):

@@ -151,7 +151,9 @@ def reading_of(page: PageCaptured, badge_host: str, blind: BlindIndex) -> PageRe
     shown = page_reading.read(text)
     if shown.too_deep:
         issues.append("page_too_deep")
-    if not shown.text.strip() and not shown.images:
+    if shown.tangled:
+        issues.append("page_tangled")
+    elif not shown.text.strip() and not shown.images:
         issues.append("page_shows_nothing")
     where = Where(badge_host, partial(blind_number, blind, SCHEME))
     return PageReading(

@@ -33,6 +33,12 @@ _SELECTOR = re.compile(r"([.#])([\w-]{1,80})")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
+# A tag from its name on, over what is quoted in it; what follows a quote without an end is left out.
+_TAG = re.compile(r"""<[a-zA-Z](?>[^<>"']+|"[^"]*"|'[^']*')*""")
+# libxml2 compares each attribute of a tag with all before it: 60,000 of them took it 5 to 8 seconds.
+_LONG_TAG, _MOST_WORDS = 10_000, 5_000
+
+
 class Link(NamedTuple):
     """Where a link leads, the words it shows (images' among them), and where it is."""
 
@@ -60,6 +66,8 @@ class Shown:
     images: list[Image] = field(default_factory=list)
     tokens: list[Link] = field(default_factory=list)
     too_deep: bool = False
+    # A tag has more attributes than a page needs: it was not read.
+    tangled: bool = False
     starts: list[int] = field(default_factory=list)
     elements: list[Any] = field(default_factory=list)
 
@@ -76,6 +84,8 @@ def path_of(element: Any) -> str:
 
 def read(html: str) -> Shown:
     """Return what a page shows."""
+    if _is_tangled(html):
+        return Shown(tangled=True)
     # A parser of its own for each page: its log is of that page, and threads do not share one.
     parser = lxml.html.HTMLParser(
         encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=False
@@ -89,6 +99,12 @@ def read(html: str) -> Shown:
     reading = _Reading(root)
     reading.shown.too_deep = any("depth" in entry.message.lower() for entry in parser.error_log)
     return reading.shown
+
+
+def _is_tangled(html: str) -> bool:
+    """Tell whether a tag has so many attributes that reading it is work for seconds."""
+    long_tags = (found for found in _TAG.finditer(html) if found.end() - found.start() > _LONG_TAG)
+    return any(len(found[0].split(maxsplit=_MOST_WORDS)) > _MOST_WORDS for found in long_tags)
 
 
 class _Reading:

@@ -99,6 +99,7 @@ class TestDisplay:
             (f"<div hidden>{SHOWN}</div>", "violated", "licence_missing"),
             (f"<template>{SHOWN}</template>", "violated", "licence_missing"),
             ("<div>" * 100_000 + SHOWN, "not_judged", "page_too_deep"),
+            ("<p " + " ".join(f"a{n}='<{n}>'" for n in range(40_000)) + ">" + SHOWN, "not_judged", "page_tangled"),
         ],
     )
     async def test_is_what_visitors_see(self, identity: Service, body: str, finding: str, code: str) -> None:
