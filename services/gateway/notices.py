@@ -24,6 +24,7 @@ from shared.events.identity import (
     OperatorCleared,
     OperatorLinked,
     OperatorReturned,
+    VerificationDue,
 )
 from shared.events.listings import ListingAllowed, ListingHeld
 from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
@@ -32,13 +33,13 @@ from shared.received import Received
 
 # What a platform is told of its own accounts; identity says of which operator they are.
 FOR_PLATFORMS = (
-    *(OperatorReturned, OperatorCleared),
+    *(OperatorReturned, OperatorCleared, VerificationDue),
     *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated, DisclosureRequested),
     *(ListingHeld, ListingAllowed),
 )
 Offer = ListingHeld | ListingAllowed
 Removal = RemovalOrdered | RemovalCarriedOut | RemovalWithdrawn | RemovalEscalated
-FromIdentity = FileChanged | OperatorReturned | OperatorCleared | Removal
+FromIdentity = FileChanged | VerificationDue | OperatorReturned | OperatorCleared | Removal
 AboutAccount = AlertRaised | AlertWithdrawn | DeclarationChannelled | DisclosureRequested | Offer | FromIdentity
 News = LevelChanged | AboutAccount
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -18,6 +18,7 @@ NoticeType = Literal[
     "risk.declaration.channelled.v1",
     "identity.operator.returned.v1",
     "identity.operator.cleared.v1",
+    "identity.operator.verification_due.v1",
     "identity.file.changed.v1",
     "identity.removal.ordered.v1",
     "identity.removal.carried_out.v1",

@@ -26,7 +26,7 @@ from shared.clock_store import About, ClockRow, Fire
 from shared.clocks import Clock
 from shared.database import kept
 from shared.events.base import Event
-from shared.events.identity import OperatorLapsed
+from shared.events.identity import OperatorLapsed, VerificationDue
 from shared.events.platform import OperatorRegistered
 from shared.identifiers import derived_id
 from shared.rule_values import NoSuchRule
@@ -99,7 +99,7 @@ async def on_checks(session: AsyncSession, rows: Sequence[ClockRow]) -> list[Eve
         elif register.standing == "registered":
             await _begin_again(session, account, jurisdiction, at=row.due_at)
         else:
-            await _wait(session, account, row)
+            events.append(await _wait(session, account, row))
     return events
 
 
@@ -131,12 +131,25 @@ async def _begin_again(session: AsyncSession, account: Account, jurisdiction: st
         await clock_store.start(session, again.about, again.clock)
 
 
-async def _wait(session: AsyncSession, account: Account, row: ClockRow) -> None:
+async def _wait(session: AsyncSession, account: Account, row: ClockRow) -> Event:
+    """Wait for the platform until the period is over, and return what reminds it."""
     values, at = kept(session, RuleValues), datetime.fromisoformat(row.content["verified_at"])
     await values.refresh(session)
     jurisdiction = row.content["jurisdiction"]
     clock = _clock(values, jurisdiction, at=at, ruled_on=at)
     await clock_store.start(session, _about(DEADLINE, account, jurisdiction, at), clock)
+    ends = clocks.due(clock, calendar_of(clock.jurisdiction))
+    assert row.due_at is not None, "a clock that has run out was due"
+    assert ends is not None, "a clock that has just begun does not stand"
+    return VerificationDue(
+        occurred_at=row.due_at,
+        account_id=account.id,
+        operator_id=account.operator_id,
+        platform_id=account.platform_id,
+        operator_ref=account.operator_ref,
+        version=account.version,
+        due_at=ends.at,
+    )
 
 
 def _clock(values: RuleValues, jurisdiction: str, *, at: datetime, ruled_on: datetime) -> Clock:

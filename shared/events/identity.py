@@ -60,6 +60,13 @@ class OperatorLapsed(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=Tr
     verified_at: datetime
 
 
+class VerificationDue(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """No register confirms a file: unless its platform sends it again until `due_at`, its verification lapses then."""
+
+    type: ClassVar[str] = "identity.operator.verification_due.v1"
+    due_at: datetime
+
+
 class OperatorLinked(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An account belongs to a legal entity from `linked_from` on; an earlier link ends there."""
 
@@ -298,6 +305,7 @@ EVENTS: tuple[type[Event], ...] = (
     OperatorRejected,
     OperatorUnverified,
     OperatorLapsed,
+    VerificationDue,
     OperatorLinked,
     OperatorDeregistered,
     OperatorReturned,

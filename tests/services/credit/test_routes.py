@@ -22,6 +22,7 @@ from shared.events.identity import (
     OperatorPurged,
     OperatorReturned,
     RetentionEnded,
+    VerificationDue,
 )
 from shared.identifiers import new_id
 from shared.topics import SUBSCRIPTIONS
@@ -92,6 +93,7 @@ class TestPublic:
 # Alerts of risk say what of these counts; counted here too it would count twice.
 LEFT = {
     *(OperatorLapsed, OperatorReturned, OperatorCleared, RetentionEnded, OperatorPurged, BadgeIssued, BadgeRevoked),
+    VerificationDue,
     *(RemovalOrdered, RemovalCarriedOut, RemovalWithdrawn, RemovalEscalated, FileChanged),
     *(DisplayViolated, DisplayCorrected),
 }

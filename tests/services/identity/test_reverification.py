@@ -10,7 +10,7 @@ from services.identity import reverification
 from shared.clock import utc_now
 from shared.clock_store import Clockwork, fire_due
 from shared.database import transaction
-from shared.events.identity import OperatorLapsed, OperatorVerified
+from shared.events.identity import OperatorLapsed, OperatorVerified, VerificationDue
 from shared.identifiers import account_id, operator_id
 from tests.services.doors import OpenService, Service
 from tests.services.identity.factories import USCC, operator_changed, operator_deregistered, operator_registered
@@ -65,6 +65,11 @@ class TestLapse:
         shown = await account(identity)
 
         assert before == []
+        # Reminded of once, some days before.
+        (reminder,) = await identity.published(VerificationDue)
+        due = msgspec.json.decode(reminder.data, type=VerificationDue)
+        assert due.due_at == datetime(2026, 7, 6, 16, tzinfo=UTC)
+        assert timedelta(0) <= due.due_at - due.occurred_at <= timedelta(days=15)
         event = msgspec.json.decode(lapsed.data, type=OperatorLapsed)
         # Midnight in China after the last day.
         assert event.occurred_at == datetime(2026, 7, 6, 16, tzinfo=UTC)
