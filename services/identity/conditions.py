@@ -118,6 +118,16 @@ def lacking(file: File, wanted: Sequence[Kind], values: Values, on: date) -> Ite
             yield f"qualification_expired_{kind.name}"
 
 
+def held_until(file: File, wanted: Sequence[Kind]) -> date | None:
+    """Return the first last day of the qualifications that are wanted and held; None where none of them ends."""
+    ends = []
+    for kind in wanted:
+        own = [one.expires_on for one in file.qualifications if _plain(one.kind) in kind.accepted]
+        if own and None not in own:
+            ends.append(max(day for day in own if day is not None))
+    return min(ends, default=None)
+
+
 def needed(trades: Sequence[str]) -> list[Kind]:
     """Return the kinds of qualification that trades or categories need, wherever a rule asks for them."""
     said = [_LEFT_OUT.sub(" ", unicodedata.normalize("NFKC", trade).casefold()) for trade in trades]

@@ -5,7 +5,7 @@ is in `qualifications.csv`, and of whom it is asked since when in the rule value
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +14,14 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity.conditions import File, lacking, needed_in
+from services.identity.conditions import File, held_until, lacking, needed_in
 from services.identity.models import Account, RegistrationFile
 from services.identity.offer_tables import Offer
+from services.identity.periods import OF_THE_LAW
 from services.identity.rule_values import RuleValues
+from shared import clock_store, clocks
+from shared.calendars import calendar_of
+from shared.clock_store import About, ClockRow, Fire
 from shared.database import kept
 from shared.events.base import Event
 from shared.events.duties import (
@@ -26,8 +30,12 @@ from shared.events.duties import (
 )
 from shared.events.listings import ListingRecorded
 from shared.events.platform import OperatorRegistered
+from shared.identifiers import derived_id
 
 # Files come from one topic and offers from another: whoever comes second sees what the first one stored.
+EXPIRY = "offer.qualification"
+# Beyond that a permit is for good.
+_LONGEST_DAYS = 10_000
 _TURN = text("SELECT pg_advisory_xact_lock(hashtext('identity.offers'))")
 
 
@@ -72,6 +80,8 @@ async def _judge(session: AsyncSession, offers: Sequence[Offer], moments: Mappin
         file = files.get(offer.account_id)
         at = max(offer.stated_at, moments.get(offer.account_id, offer.stated_at))
         reasons = _reasons(offer, file, values, at) if file is not None else []
+        if file is not None and offer.is_published and not reasons:
+            await _watch(session, offer, file, at)
         if reasons == offer.refused_for:
             continue
         offer.refused_for = reasons
@@ -80,6 +90,34 @@ async def _judge(session: AsyncSession, offers: Sequence[Offer], moments: Mappin
         events.append(OfferRefused(**about, reasons=reasons) if reasons else OfferQualified(**about))
     await session.flush()
     return events
+
+
+async def on_expired(session: AsyncSession, rows: Sequence[ClockRow]) -> list[Event]:
+    """Judge offers anew, on the day after a qualification that they need has ended."""
+    await session.execute(_TURN)
+    days = {row.subject: datetime.fromisoformat(row.content["after"]) for row in rows}
+    known = await _known(session, list(days))
+    moments = {offer.account_id: days[offer.listing_id] for offer in known.values()}
+    return await _judge(session, list(known.values()), moments)
+
+
+FIRING: dict[str, Fire] = {EXPIRY: on_expired}
+
+
+async def _watch(session: AsyncSession, offer: Offer, file: File, at: datetime) -> None:
+    """Begin a clock that ends with the qualification that an offer needs and that ends first."""
+    until = held_until(file, needed_in(offer.category))
+    if until is None or not 0 < (until - at.date()).days < _LONGEST_DAYS:
+        return
+    after = datetime.combine(until + timedelta(days=1), time.min, UTC)
+    own = derived_id(EXPIRY, offer.listing_id, until.isoformat())
+    about = About(own, EXPIRY, offer.listing_id, offer.platform_id, {"after": after.isoformat()})
+    calendar = calendar_of(OF_THE_LAW)
+    days = (until - calendar.day_of(at)).days
+    if days > 0:
+        # A permit ends on its day, whether anybody works on that or not.
+        clock = clocks.begin(calendar, at=at, amount=days, unit="calendar_days", moves=False)
+        await clock_store.start(session, about, clock)
 
 
 def _reasons(offer: Offer, file: File, values: RuleValues, at: datetime) -> list[str]:

@@ -1,6 +1,6 @@
 """Kafka composition root of identity."""
 
-from services.identity import breaches, disclosure_requests, removals, retention, reverification
+from services.identity import breaches, disclosure_requests, offers, removals, retention, reverification
 from services.identity.handlers import handlers
 from services.identity.intake import intake
 from services.identity.page_doors import KeptLimits, PageLimits, sealed_by
@@ -21,6 +21,7 @@ FIRING = {
     **removals.FIRING,
     **disclosure_requests.FIRING,
     **breaches.FIRING,
+    **offers.FIRING,
     retention.KIND: retention.on_ended,
 }
 

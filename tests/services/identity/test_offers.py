@@ -1,11 +1,14 @@
 """Offers of categories that need a qualification: refused where their operator lacks it, in any order of arrival."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest_asyncio
 
+from services.identity import offers
+from shared.clock_store import fire_due
+from shared.database import transaction
 from shared.events.duties import (
     OfferQualified,
     OfferRefused,
@@ -75,6 +78,34 @@ async def test_with_one_that_has_expired_by_then_it_is_refused(identity: Service
     await handle(identity, [offer(at="2026-07-01T00:00:00+00:00")])
 
     assert await verdicts(identity) == [["qualification_expired_food_trade"]]
+
+
+async def test_is_refused_on_the_day_after_its_qualification_ends_unless_that_was_renewed(identity: Service) -> None:
+    food = [{"kind": "food_trade", "number": "F-1", "expires_on": "2026-06-30"}]
+    renewed = [{"kind": "food_trade", "number": "F-2", "expires_on": "2028-06-30"}]
+    await told(
+        identity,
+        operator_registered(time=DAYS[0], qualifications=food),
+        operator_registered(time=DAYS[0], operator_ref="other", qualifications=food),
+    )
+    own = offer()
+    others = msgspec.structs.replace(
+        own, listing_id=listing_id("north", "l-2"), account_id=account_id("north", "other")
+    )
+    await handle(identity, [own, others])
+    await told(identity, {**operator_changed(time=DAYS[3], operator_ref="other", qualifications=renewed)})
+
+    await time_passes(identity, datetime(2026, 6, 30, 15, tzinfo=UTC))
+    before = await verdicts(identity)
+    for _ in "ab":
+        await time_passes(identity, datetime(2026, 7, 2, tzinfo=UTC))
+
+    assert (before, await verdicts(identity)) == ([], [["qualification_expired_food_trade"]])
+
+
+async def time_passes(service: Service, until: datetime) -> None:
+    async with transaction(service.sessions) as session:
+        await fire_due(session, offers.FIRING, now=until, source="identity")
 
 
 async def test_of_another_category_or_withdrawn_it_is_no_longer_refused(identity: Service) -> None:
