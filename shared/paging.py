@@ -2,7 +2,9 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -11,6 +13,7 @@ from shared.clock import EARLIEST, LATEST
 from shared.errors import Invalid
 
 MAX_PAGE = 200
+T = TypeVar("T")
 
 
 class BadCursor(Invalid):
@@ -26,6 +29,12 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     def encode(self) -> str:
         """Return the text a caller sends back."""
         return base64.urlsafe_b64encode(msgspec.json.encode(self)).rstrip(b"=").decode()
+
+
+def paged(rows: Sequence[T], limit: int, place: Callable[[T], Cursor]) -> tuple[list[T], str | None]:
+    """Return the page and the cursor of the next one, of rows that are one more than a page has where there is one."""
+    page = list(rows[:limit])
+    return page, place(page[-1]).encode() if len(rows) > limit else None
 
 
 def read_cursor(text: str | None) -> Cursor | None:

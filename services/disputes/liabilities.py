@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.disputes.models import Liability
 from shared.auth import Caller, Role
-from shared.paging import Cursor
+from shared.paging import Cursor, paged
 
 
 async def liabilities(
@@ -21,6 +21,5 @@ async def liabilities(
     if after is not None:
         found = found.where(tuple_(Liability.since, Liability.id) < (after.at, after.id))
     ordered = found.order_by(Liability.since.desc(), Liability.id.desc()).limit(limit + 1)
-    rows = list((await session.execute(ordered)).scalars())
-    page = rows[:limit]
-    return page, Cursor(page[-1].since, page[-1].id).encode() if len(rows) > limit else None
+    rows = (await session.execute(ordered)).scalars().all()
+    return paged(rows, limit, lambda row: Cursor(row.since, row.id))

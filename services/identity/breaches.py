@@ -21,7 +21,7 @@ from shared.errors import Conflict, Invalid, NotFound
 from shared.events.base import Event
 from shared.events.identity import BreachClosed, BreachOverdue, BreachReported
 from shared.identifiers import derived_id
-from shared.paging import Cursor
+from shared.paging import Cursor, paged
 from shared.rule_values import NoSuchRule
 
 ActKind = Literal["contained", "assessed", "authority_notified", "persons_notified", "persons_spared"]
@@ -162,9 +162,8 @@ async def breaches(session: AsyncSession, *, after: Cursor | None, limit: int) -
     found = select(Breach).order_by(Breach.found_at.desc(), Breach.id.desc()).limit(limit + 1)
     if after is not None:
         found = found.where(tuple_(Breach.found_at, Breach.id) < (after.at, after.id))
-    rows = list((await session.execute(found)).scalars())
-    page = rows[:limit]
-    return page, Cursor(page[-1].found_at, page[-1].id).encode() if len(rows) > limit else None
+    rows = (await session.execute(found)).scalars().all()
+    return paged(rows, limit, lambda row: Cursor(row.found_at, row.id))
 
 
 async def _begin(session: AsyncSession, found: Breach, what: str, jurisdiction: str) -> None:

@@ -17,7 +17,7 @@ from shared.events.base import Event
 from shared.events.identity import ConsentViolated, ConsentViolationCleared
 from shared.events.platform import ConsentRecorded, MessageSent
 from shared.identifiers import account_id, derived_id
-from shared.paging import Cursor
+from shared.paging import Cursor, paged
 from shared.received import Received
 
 # What any purpose needs that no rule of its own speaks of.
@@ -70,9 +70,8 @@ async def violations(
     if after is not None:
         found = found.where(tuple_(SentMessage.sent_at, SentMessage.id) < (after.at, after.id))
     ordered = found.order_by(SentMessage.sent_at.desc(), SentMessage.id.desc()).limit(limit + 1)
-    rows = list((await session.execute(ordered)).scalars())
-    page = rows[:limit]
-    return page, Cursor(page[-1].sent_at, page[-1].id).encode() if len(rows) > limit else None
+    rows = (await session.execute(ordered)).scalars().all()
+    return paged(rows, limit, lambda row: Cursor(row.sent_at, row.id))
 
 
 async def _keep_consent(session: AsyncSession, matter: Matter, one: Received) -> None:

@@ -31,7 +31,7 @@ from shared.events.duties import (
 )
 from shared.identifiers import account_id, new_id
 from shared.messaging import publish
-from shared.paging import Cursor
+from shared.paging import Cursor, paged
 
 PERIOD = "disclosure.period"
 PURPOSE = "consumer_disclosure"
@@ -180,9 +180,8 @@ async def requests(
     if after is not None:
         found = found.where(tuple_(DisclosureRequest.requested_at, DisclosureRequest.id) < (after.at, after.id))
     ordered = found.order_by(DisclosureRequest.requested_at.desc(), DisclosureRequest.id.desc()).limit(limit + 1)
-    rows = list((await session.execute(ordered)).scalars())
-    page = rows[:limit]
-    return page, Cursor(page[-1].requested_at, page[-1].id).encode() if len(rows) > limit else None
+    rows = (await session.execute(ordered)).scalars().all()
+    return paged(rows, limit, lambda row: Cursor(row.requested_at, row.id))
 
 
 async def counts(session: AsyncSession) -> dict[str, int]:

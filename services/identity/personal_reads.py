@@ -14,7 +14,7 @@ from services.identity.vault import Vault
 from shared.clock import utc_now
 from shared.errors import Forbidden, NotFound
 from shared.identifiers import account_id, new_id
-from shared.paging import Cursor
+from shared.paging import Cursor, paged
 from shared.received import Received
 
 
@@ -139,6 +139,5 @@ async def reads(
         statement = statement.where(PersonalRead.accounts.contains([account]))
     if after is not None:
         statement = statement.where(tuple_(PersonalRead.read_at, PersonalRead.id) < (after.at, after.id))
-    found = list((await session.execute(statement)).scalars())
-    page = found[:limit]
-    return page, Cursor(page[-1].read_at, page[-1].id).encode() if len(found) > limit else None
+    rows = (await session.execute(statement)).scalars().all()
+    return paged(rows, limit, lambda row: Cursor(row.read_at, row.id))

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity.models import Account
 from services.identity.removal_tables import RemovalOrder
 from shared.errors import Conflict, NotFound
-from shared.paging import Cursor
+from shared.paging import Cursor, paged
 
 
 class RemovalNotFound(NotFound):
@@ -64,9 +64,8 @@ async def orders(
     if after is not None:
         found = found.where(tuple_(RemovalOrder.ordered_at, RemovalOrder.id) < (after.at, after.id))
     ordered = found.order_by(RemovalOrder.ordered_at.desc(), RemovalOrder.id.desc()).limit(limit + 1)
-    rows = list((await session.execute(ordered)).scalars())
-    page = rows[:limit]
-    return page, Cursor(page[-1].ordered_at, page[-1].id).encode() if len(rows) > limit else None
+    rows = (await session.execute(ordered)).scalars().all()
+    return paged(rows, limit, lambda row: Cursor(row.ordered_at, row.id))
 
 
 async def counts(session: AsyncSession) -> dict[str, int]:
