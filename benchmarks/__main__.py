@@ -16,7 +16,7 @@ from benchmarks import badges, name_search, register, registrations, rings, scor
 from benchmarks.anchors import runs
 from benchmarks.load import Batch, make_batches
 from benchmarks.reference import raw_events_per_s
-from benchmarks.results import Result, document, merged, missing, write_between
+from benchmarks.results import Result, between, document, merged, missing, write_between
 from benchmarks.spine import External, Outcome
 from deploy.kafka.cluster import KafkaCluster
 from deploy.layout import ROOT
@@ -61,7 +61,8 @@ def main(
 def _keep(results: list[Result]) -> None:
     machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}; everything on it."
     kept = merged(results, Path("var") / "bench.json")
-    write_between(ROOT / "docs" / "benchmarks.md", f"{machine}\n\n{document(kept)}")
+    path = ROOT / "docs" / "benchmarks.md"
+    write_between(path, f"{machine}\n\n{document(kept, between(path))}")
     for result in results:
         _console.print(f"{result.name} = {result.value} {result.unit}")
 

@@ -1,11 +1,14 @@
 """Results: `var/bench.json` as the contract wants it, and the same rows as a document."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+_ROW = re.compile(r"^\| `(?P<name>[^`]+)` \|.*$", re.MULTILINE)
+_NOTES = re.compile(r"^## (?P<name>\S+)\n(?P<notes>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _BEGIN, _END = "<!-- written by a run -->", "<!-- end -->"
 
 
@@ -35,6 +38,11 @@ def write_between(path: Path, text: str) -> None:
     path.write_text(f"{before}{_BEGIN}\n{text}{_END}{after}")
 
 
+def between(path: Path) -> str:
+    """Return what a run wrote between the marks of a document."""
+    return path.read_text().partition(_BEGIN)[2].partition(_END)[0]
+
+
 def merged(results: Sequence[Result], path: Path) -> list[Result]:
     """Write results beside those of earlier runs that were not measured again; return all of them."""
     before = msgspec.json.decode(path.read_bytes(), type=list[Result]) if path.exists() else []
@@ -44,16 +52,20 @@ def merged(results: Sequence[Result], path: Path) -> list[Result]:
     return list(kept.values())
 
 
-def document(results: Sequence[Result]) -> str:
-    """Return the results as Markdown."""
+def document(results: Sequence[Result], before: str = "") -> str:
+    """Return the results as Markdown; what was not measured here stays as the document `before` has it."""
+    rows = {found["name"]: found[0] for found in _ROW.finditer(before)}
+    rows |= {result.name: _row(result) for result in results}
+    notes = {found["name"]: found["notes"].strip() for found in _NOTES.finditer(before)}
+    notes |= {result.name: "\n".join(f"- {note}" for note in result.notes) for result in results}
     lines = [
         "| name | value | unit | reference | its value | ratio | command |",
         "|---|---|---|---|---|---|---|",
+        *rows.values(),
     ]
-    lines += [_row(result) for result in results]
-    for result in results:
-        if result.notes:
-            lines += ["", f"## {result.name}", "", *(f"- {note}" for note in result.notes)]
+    for name in rows:
+        if notes.get(name):
+            lines += ["", f"## {name}", "", notes[name]]
     return "\n".join(lines) + "\n"
 
 
