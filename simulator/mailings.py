@@ -5,6 +5,7 @@ from datetime import datetime
 from random import Random
 
 from shared.events.platform import ConsentRecorded, MessageSent, PlatformEvent
+from simulator.operators import tag_of
 from simulator.platforms import Platform
 from simulator.timeline import DAY_MS, HOUR_MS, Timeline, moment
 
@@ -15,7 +16,11 @@ _PURPOSE, _CHANNEL = "marketing", "sms"
 def mailings(platform: Platform, *, seed: int, timeline: Timeline) -> list[tuple[int, datetime, str, PlatformEvent]]:
     """Return consents, withdrawals and messages of a platform in order of time: of ten messages seven with consent."""
     draw = Random(f"{seed} {platform.id} mailings")
-    found = [fact for number in range(_PEOPLE) for fact in _of_person(f"reader-{number}", number % 10, draw, timeline)]
+    found = [
+        fact
+        for number in range(_PEOPLE)
+        for fact in _of_person(f"reader-{tag_of(seed)}-{number}", number % 10, draw, timeline)
+    ]
     return sorted(found, key=lambda fact: (fact[0], fact[2]))
 
 

@@ -57,8 +57,7 @@ class _Opening:
         self.timeline = timeline
         self.today: date = moment(timeline.start_ms).date()
         self.draw = Random(f"{seed}/{platform.id}/accounts")
-        # The seed is part of the reference: two simulations must not register different firms as one account.
-        self.tag = f"{Random(f'{seed}/operators').getrandbits(16):04x}"
+        self.tag = tag_of(seed)
 
     def ref(self, place: int) -> str:
         return f"{self.platform.prefix.lower()}-{self.tag}-{place:05d}"
@@ -91,6 +90,11 @@ class _Opening:
         if self.draw.random() < _OPENS_ON_FIRST_DAY:
             return self.timeline.start_ms + self.draw.randrange(12 * HOUR_MS)
         return self.timeline.start_ms + self.draw.randrange(18 * DAY_MS)
+
+
+def tag_of(seed: int) -> str:
+    """Return what makes references of a seed its own: two simulations must not register different firms as one."""
+    return f"{Random(f'{seed}/operators').getrandbits(16):04x}"
 
 
 def open_accounts(platform: Platform, *, seed: int, count: int, timeline: Timeline) -> Accounts:

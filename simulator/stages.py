@@ -77,7 +77,7 @@ class Stage:
             self.captures.pages, mailings(self.platform, seed=self.seed, timeline=timeline), key=itemgetter(0)
         )
         within_month = (fact for fact in others if fact[0] < timeline.end_ms)
-        yield from long_ago(self.platform, timeline)
+        yield from long_ago(self.platform, seed=self.seed, timeline=timeline)
         yield from merge(self._files(), within_month, key=itemgetter(0))
 
     def _files(self) -> Iterator[tuple[int, datetime, str, PlatformEvent]]:
