@@ -7,9 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.disputes.models import Liability
 from shared.consumer import Handlers
-from shared.events.duties import (
-    DisclosureDefaulted,
-)
+from shared.events.duties import DisclosureDefaulted
 from shared.received import Received
 
 

@@ -19,13 +19,7 @@ from shared.events.duties import (
     RemovalOrdered,
     RemovalWithdrawn,
 )
-from shared.events.identity import (
-    FileChanged,
-    OperatorCleared,
-    OperatorLinked,
-    OperatorReturned,
-    VerificationDue,
-)
+from shared.events.identity import FileChanged, OperatorCleared, OperatorLinked, OperatorReturned, VerificationDue
 from shared.events.listings import ListingAllowed, ListingHeld
 from shared.events.risk import AlertRaised, AlertWithdrawn, DeclarationChannelled
 from shared.identifiers import account_id, derived_id

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.identity import disclosure_requests, reverification
+from services.identity import disclosure_requests
 from services.identity.disclosure_request_schemas import (
     DisclosureAnswerIn,
     DisclosureIn,
@@ -33,8 +33,8 @@ _PARTIES = (Role.CONSUMER, Role.PLATFORM, Role.REGULATOR, Role.INSPECTOR, Role.A
 async def request_disclosure(session: SessionDep, caller: CallerDep, body: DisclosureIn, response: Response) -> object:
     """Demand of a platform who a seller is: 201, or 200 where the same demand waits for its answer."""
     require(caller, Role.CONSUMER)
-    now = await reverification.now(session)
-    found, is_new = await disclosure_requests.request(session, Demand(**body.model_dump()), caller, at=now)
+    demand = Demand(**body.model_dump())
+    found, is_new = await disclosure_requests.request(session, demand, caller, at=utc_now())
     response.status_code = 201 if is_new else 200
     return found
 

@@ -12,23 +12,21 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import periods, personal_reads, registry, reverification
+from services.identity import periods, personal_reads, registry
 from services.identity.disclosure_request_tables import DisclosureRequest
 from services.identity.models import Account, RegistrationFile
 from services.identity.name_likeness import compare
 from services.identity.personal import HIDDEN
 from services.identity.personal_reads import Asked, Reader
+from services.identity.rule_values import OF_THE_LAW
 from services.identity.vault import Vault
 from shared.auth import Caller, Role
+from shared.clock import utc_now
 from shared.clock_store import About, ClockRow, Fire
 from shared.database import NO_PLATFORM, Sessions, transaction
 from shared.errors import Conflict, Invalid, NotFound
 from shared.events.base import Event
-from shared.events.duties import (
-    DisclosureAnswered,
-    DisclosureDefaulted,
-    DisclosureRequested,
-)
+from shared.events.duties import DisclosureAnswered, DisclosureDefaulted, DisclosureRequested
 from shared.identifiers import account_id, new_id
 from shared.messaging import publish
 from shared.paging import Cursor, paged
@@ -107,9 +105,9 @@ async def answer(
     """Keep a platform's answer, sealed. Raises RequestNotFound, AnsweredBefore, NotTheSeller."""
     own = caller.platform_id or NO_PLATFORM
     async with transaction(sessions, own) as session:
-        found, now = await find(session, request_id, caller=caller), await reverification.now(session)
+        found, now = await find(session, request_id, caller=caller), utc_now()
         stated = await _stated_name(session, vault, found, now)
-        near = await registry.near_from(session, periods.OF_THE_LAW, now.date())
+        near = await registry.near_from(session, OF_THE_LAW, now.date())
     # What a seller is called is opened only now that the read is committed.
     name = await stated.opened()
     if name is not None and compare(name, texts[_NAME], near_from=near).likeness == "other":

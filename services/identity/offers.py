@@ -17,17 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity.conditions import File, held_until, lacking, needed_in
 from services.identity.models import Account, RegistrationFile
 from services.identity.offer_tables import Offer
-from services.identity.periods import OF_THE_LAW
-from services.identity.rule_values import RuleValues
+from services.identity.rule_values import OF_THE_LAW, RuleValues
 from shared import clock_store, clocks
 from shared.calendars import calendar_of
 from shared.clock_store import About, ClockRow, Fire
 from shared.database import kept
 from shared.events.base import Event
-from shared.events.duties import (
-    OfferQualified,
-    OfferRefused,
-)
+from shared.events.duties import OfferQualified, OfferRefused
 from shared.events.listings import ListingRecorded
 from shared.events.platform import OperatorRegistered
 from shared.identifiers import derived_id

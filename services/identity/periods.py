@@ -8,16 +8,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity.rule_values import RuleValues
+from services.identity.rule_values import OF_THE_LAW, RuleValues
 from shared import clock_store, clocks
 from shared.calendars import NoCalendar, calendar_of
 from shared.clock_store import About, ClockRow
 from shared.clocks import ClockIsOver, Unit
 from shared.database import kept
 from shared.rule_values import Value
-
-# The strictest law that is known applies where nothing is known of a country.
-OF_THE_LAW = "CN"
 
 
 class Period(NamedTuple):

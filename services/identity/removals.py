@@ -24,12 +24,7 @@ from shared.clock_store import About, ClockRow, Fire
 from shared.database import kept
 from shared.events.base import Event
 from shared.events.credit import LevelChanged
-from shared.events.duties import (
-    RemovalCarriedOut,
-    RemovalEscalated,
-    RemovalOrdered,
-    RemovalWithdrawn,
-)
+from shared.events.duties import RemovalCarriedOut, RemovalEscalated, RemovalOrdered, RemovalWithdrawn
 from shared.events.risk import AlertRaised, AlertWithdrawn
 from shared.identifiers import derived_id, new_id
 from shared.rule_values import EVERYWHERE, NoSuchRule

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.models import Account
-from services.identity.rule_values import RuleValues
+from services.identity.rule_values import OF_THE_LAW, RuleValues
 from shared import clocks
 from shared.calendars import calendar_of
 from shared.clock_store import About, ClockRow
@@ -20,8 +20,6 @@ from shared.identifiers import derived_id
 from shared.rule_values import NoSuchRule
 
 KIND = "retention"
-# The strictest law that is known applies where nothing is known of a country.
-_OF_THE_LAW = "CN"
 
 
 class Ended(Protocol):
@@ -53,7 +51,7 @@ def begun(values: RuleValues, account: Ended, *, at: datetime) -> tuple[About, C
         rule = values.apply("retention.operator", on=at.date()).value
     except NoSuchRule:
         return None
-    clock = clocks.begin(calendar_of(_OF_THE_LAW), at=at, amount=round(rule.value), unit="months")
+    clock = clocks.begin(calendar_of(OF_THE_LAW), at=at, amount=round(rule.value), unit="months")
     content = {"version": account.version, "rule": "retention.operator", "source": rule.source}
     identifier = derived_id(KIND, account.id, account.version, at.isoformat())
     return About(identifier, KIND, account.id, account.platform_id, content), clock

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity import badges, registry
 from services.identity.models import Account, RegistrationFile
 from services.identity.retention import Ended
-from services.identity.rule_values import RuleValues
+from services.identity.rule_values import OF_THE_LAW, RuleValues
 from services.identity.verification import Register
 from shared import clock_store, clocks
 from shared.calendars import Calendar, NoCalendar, calendar_of
@@ -34,11 +34,10 @@ from shared.rule_values import NoSuchRule
 log = structlog.get_logger(__name__)
 
 CHECK, DEADLINE = "verification.check", "verification.deadline"
-# While platforms' streams flow, their own time counts; once they have been silent for so long, the wall clock does.
+# While platforms' files flow, their own time counts; once they have been silent for so long, the wall clock does.
+# Alerts and offers, which are read too, go on where nobody registers, and say nothing of that time.
 _SILENT = timedelta(days=1)
-_MOVED = text("SELECT max(moved_at) FROM stream_offsets")
-# Where nothing is known of a country's days, those of the law that asks for it.
-_OF_THE_LAW = "CN"
+_MOVED = text("SELECT max(moved_at) FROM stream_offsets WHERE topic = 'identity.accepted'")
 
 
 class Verified(Ended, Protocol):
@@ -161,7 +160,7 @@ def _calendar(jurisdiction: str) -> Calendar:
     try:
         return calendar_of(jurisdiction)
     except NoCalendar:
-        return calendar_of(_OF_THE_LAW)
+        return calendar_of(OF_THE_LAW)
 
 
 def _about(kind: str, account: Verified, jurisdiction: str, at: datetime) -> About:

@@ -12,6 +12,8 @@ from shared.rule_values import NoSuchRule, RuleBook, Value
 
 PolicyOn = Callable[[date], Policy]
 _LINKS = "links."
+# The strictest law that is known applies where nothing is known of a country, or of its days.
+OF_THE_LAW = "CN"
 _SEED = Path(__file__).with_name("rule_values.csv")
 
 

@@ -20,7 +20,7 @@ from services.identity.blind import BlindIndex
 from services.identity.checklists import ITEMS, Item, checked, score
 from services.identity.models import RegistrationFile
 from services.identity.page_tables import PageSnapshot, ShopStatement
-from services.identity.rule_values import RuleValues
+from services.identity.rule_values import OF_THE_LAW, RuleValues
 from services.identity.shop_pages import addresses_of, page_of
 from shared.database import kept
 from shared.events.base import Event
@@ -31,8 +31,6 @@ from shared.rule_values import NoSuchRule, Value
 
 # Pages come from one partition and files of accounts from another: what is decided is decided by one at a time.
 _TURN = text("SELECT pg_advisory_xact_lock(hashtext('identity.pages'))")
-# The strictest law that is known applies to platforms, whose country nobody states.
-_OF_THE_LAW = "CN"
 _POINTS = "disclosure.points."
 
 
@@ -168,7 +166,7 @@ def _rules(values: RuleValues, event: PageCaptured) -> dict[Item, Value]:
     found: dict[Item, Value] = {}
     for item in ITEMS:
         try:
-            own = values.apply(f"{_POINTS}{item}", on=event.captured_at.date(), jurisdiction=_OF_THE_LAW)
+            own = values.apply(f"{_POINTS}{item}", on=event.captured_at.date(), jurisdiction=OF_THE_LAW)
         except NoSuchRule:
             continue
         found[item] = own.value

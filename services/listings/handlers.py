@@ -10,10 +10,7 @@ from services.listings.rule_values import RuleValues
 from shared.clock import utc_now
 from shared.consumer import Handlers
 from shared.database import kept
-from shared.events.duties import (
-    OfferQualified,
-    OfferRefused,
-)
+from shared.events.duties import OfferQualified, OfferRefused
 from shared.events.platform import (
     ListingChanged,
     ListingPublished,

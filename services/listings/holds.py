@@ -10,10 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.listings.models import HeldListing
 from shared.events.base import Event
-from shared.events.duties import (
-    OfferQualified,
-    OfferRefused,
-)
+from shared.events.duties import OfferQualified, OfferRefused
 from shared.events.listings import ListingAllowed, ListingHeld
 
 Judged = OfferRefused | OfferQualified

@@ -5,12 +5,7 @@ import pytest_asyncio
 from services.credit.handlers import HANDLERS
 from shared.auth import Role
 from shared.events.catalogue import PUBLISHED
-from shared.events.duties import (
-    RemovalCarriedOut,
-    RemovalEscalated,
-    RemovalOrdered,
-    RemovalWithdrawn,
-)
+from shared.events.duties import RemovalCarriedOut, RemovalEscalated, RemovalOrdered, RemovalWithdrawn
 from shared.events.identity import (
     BadgeIssued,
     BadgeRevoked,

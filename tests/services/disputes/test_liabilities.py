@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 import pytest_asyncio
 
 from shared.auth import Role
-from shared.events.duties import (
-    DisclosureDefaulted,
-)
+from shared.events.duties import DisclosureDefaulted
 from shared.identifiers import account_id, new_id
 from tests.services.doors import OpenService, Service
 from tests.services.inbox import handle

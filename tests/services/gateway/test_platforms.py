@@ -1,19 +1,15 @@
 """Platforms as receivers: told of their own accounts that are linked to banned ones, and of nothing else."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
 
 from shared.auth import Role
-from shared.events.duties import (
-    RemovalOrdered,
-)
-from shared.events.identity import (
-    LinkReason,
-    OperatorCleared,
-    OperatorReturned,
-)
+from shared.events.duties import DisclosureRequested, RemovalOrdered
+from shared.events.identity import FileChanged, LinkReason, OperatorCleared, OperatorReturned, VerificationDue
+from shared.events.listings import ListingAllowed, ListingHeld
 from shared.events.risk import AlertRaised
 from shared.identifiers import account_id, new_id
 from tests.services.gateway.customs import Gateway
@@ -99,6 +95,44 @@ class TestNotices:
         (notice,) = await told(gateway)
 
         assert (notice["order_id"], notice["grounds"]) == (str(ordered.order_id), ["removal.level.D"])
+
+    async def test_are_of_what_is_due_demanded_or_held(self, gateway: Gateway) -> None:
+        account = account_id("north", "shop")
+        own: Any = {"occurred_at": MARCH, "account_id": account, "platform_id": "north"}
+        of_operator = {**own, "operator_ref": "shop"}
+        offer = {**own, "listing_id": new_id(), "listing_ref": "l-1"}
+        news = [
+            VerificationDue(**of_operator, operator_id=account, version=1, due_at=MARCH),
+            DisclosureRequested(**of_operator, request_id=new_id(), due_at=MARCH),
+            ListingHeld(**offer, reasons=["qualification_missing_food_trade"]),
+            ListingAllowed(**offer),
+        ]
+        await register(gateway, types=[event.type for event in news])
+
+        await handle(gateway.service, news)
+        notices = await told(gateway)
+
+        assert len(notices) == 4
+        assert {notice["account_id"] for notice in notices} == {str(account)}
+
+    async def test_tell_departments_which_fields_of_a_file_changed(self, gateway: Gateway) -> None:
+        account = account_id("north", "shop")
+        changed = FileChanged(
+            occurred_at=MARCH,
+            account_id=account,
+            operator_id=account,
+            platform_id="north",
+            operator_ref="shop",
+            fields=["contacts.phone"],
+        )
+        wanted = endpoint(department="regulator", types=[FileChanged.type])
+        assert (await gateway.service.post("/v1/endpoints", wanted, Role.REGULATOR)).status_code == 201
+        assert await register(gateway, types=[FileChanged.type]) == 422
+
+        await handle(gateway.service, [changed])
+        (notice,) = await told(gateway)
+
+        assert notice["fields"] == ["contacts.phone"]
 
     async def test_name_it_to_a_regulator(self, gateway: Gateway) -> None:
         wanted = endpoint(department="regulator")

@@ -10,11 +10,7 @@ from services.identity import disclosure_requests
 from shared.auth import Role
 from shared.clock_store import fire_due
 from shared.database import transaction
-from shared.events.duties import (
-    DisclosureAnswered,
-    DisclosureDefaulted,
-    DisclosureRequested,
-)
+from shared.events.duties import DisclosureAnswered, DisclosureDefaulted, DisclosureRequested
 from shared.identifiers import account_id
 from tests.services.doors import OpenService, Service
 from tests.services.identity.factories import operator_registered

@@ -9,10 +9,7 @@ import pytest_asyncio
 from services.identity import offers
 from shared.clock_store import fire_due
 from shared.database import transaction
-from shared.events.duties import (
-    OfferQualified,
-    OfferRefused,
-)
+from shared.events.duties import OfferQualified, OfferRefused
 from shared.events.listings import ListingRecorded
 from shared.identifiers import account_id, listing_id
 from tests.services.doors import OpenService, Service

@@ -12,12 +12,7 @@ from shared.auth import Role
 from shared.clock_store import fire_due
 from shared.database import transaction
 from shared.events.credit import LevelChanged
-from shared.events.duties import (
-    RemovalCarriedOut,
-    RemovalEscalated,
-    RemovalOrdered,
-    RemovalWithdrawn,
-)
+from shared.events.duties import RemovalCarriedOut, RemovalEscalated, RemovalOrdered, RemovalWithdrawn
 from shared.events.risk import AlertRaised, AlertWithdrawn
 from shared.identifiers import account_id, new_id
 from tests.services.doors import OpenService, Service

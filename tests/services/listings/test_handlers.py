@@ -10,10 +10,7 @@ import pytest_asyncio
 from services.listings.handlers import HANDLERS
 from services.listings.intake import INGEST
 from shared.auth import Role
-from shared.events.duties import (
-    OfferQualified,
-    OfferRefused,
-)
+from shared.events.duties import OfferQualified, OfferRefused
 from shared.events.listings import (
     ListingRecorded,
     ReviewRecorded,

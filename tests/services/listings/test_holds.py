@@ -6,10 +6,7 @@ from typing import Any
 import pytest_asyncio
 
 from shared.auth import Role
-from shared.events.duties import (
-    OfferQualified,
-    OfferRefused,
-)
+from shared.events.duties import OfferQualified, OfferRefused
 from shared.events.listings import ListingAllowed, ListingHeld
 from shared.identifiers import account_id, listing_id
 from tests.services.doors import OpenService, Service
