@@ -16,7 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity import periods
 from services.identity.breach_tables import Breach, BreachAct, BreachDuty
 from services.identity.models import Account, RegistrationFile
+from shared.clock import utc_now
 from shared.clock_store import About, ClockRow, Fire
+from shared.clocks import OutOfOrder
 from shared.errors import Conflict, Invalid, NotFound
 from shared.events.base import Event
 from shared.events.identity import BreachClosed, BreachOverdue, BreachReported
@@ -100,7 +102,7 @@ async def report(session: AsyncSession, stated: Report, *, by: str, at: datetime
 async def act(session: AsyncSession, breach_id: UUID, done: Act) -> list[Event]:
     """Keep what was done; close the breach once it is contained and everybody was told.
 
-    Raises BreachNotFound, BreachIsClosed, NoSuchDuty.
+    Raises BreachNotFound, BreachIsClosed, NoSuchDuty, OutOfOrder.
     """
     alone = select(Breach).where(Breach.id == breach_id).with_for_update()
     breach = (await session.execute(alone)).scalar_one_or_none()
@@ -108,6 +110,8 @@ async def act(session: AsyncSession, breach_id: UUID, done: Act) -> list[Event]:
         raise BreachNotFound(f"no breach {breach_id}")
     if breach.closed_at is not None:
         raise BreachIsClosed(f"closed at {breach.closed_at.isoformat()}")
+    if not breach.found_at <= done.at <= utc_now():
+        raise OutOfOrder("what was done about a leak is dated between its discovery and now", pointer="/body/at")
     if (what := _DOES.get(done.kind)) is not None:
         await _do(session, breach, what, done)
     session.add(BreachAct(breach_id=breach.id, platform_id=breach.platform_id, **done._asdict()))

@@ -175,3 +175,13 @@ async def test_an_act_for_persons_whom_it_does_not_concern_is_refused(identity: 
     status, problem = await acted(identity, breach, "persons_notified", jurisdiction="FR")
 
     assert (status, problem["code"], problem["pointer"]) == (422, "no_such_duty", "/body/jurisdiction")
+
+
+@pytest.mark.parametrize("at", ["2026-03-02T07:59:59Z", "2190-01-01T00:00:00Z"])
+async def test_an_act_before_the_discovery_or_to_come_is_refused(identity: Service, at: str) -> None:
+    _, breach = await reported(identity)
+
+    status, problem = await acted(identity, breach, "contained", at=at)
+
+    assert (status, problem["code"], problem["pointer"]) == (422, "act_out_of_order", "/body/at")
+    assert (await file_of(identity, breach))["acts"] == []
