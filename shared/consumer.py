@@ -39,6 +39,8 @@ GATHER_SECONDS = 0.1
 POLL_MS = 100
 FULL_BATCH = 2_000
 PAUSE_PER_BATCH = 0.2
+# What is done so soon leaves cores free: nobody is to wait for it.
+QUICK_SECONDS = 0.005
 MOST_PAUSE_SECONDS = 0.1
 STOP_AFTER_QUARANTINED_IN_A_ROW = 500
 _PLACE = re.compile(r"[0-9a-f]{12}[0-7][0-9a-f]{15}")
@@ -164,7 +166,8 @@ class Consumer:
                 if not await self._apply_when_possible(records, stop, taken):
                     self._seek(consumer, held & consumer.assignment())
                 count = sum(map(len, records.values()))
-                await wait(stop, self._pause(count, time.monotonic() - started))
+                if (pause := self._pause(count, time.monotonic() - started)) > 0:
+                    await wait(stop, pause)
                 if self._gathered.intersection(place.topic for place in records):
                     self._gathered_until = time.monotonic() + GATHER_SECONDS
             if time.monotonic() - committed > COMMIT_SECONDS:
@@ -182,7 +185,7 @@ class Consumer:
         """Return how long to let messages gather: a transaction costs the same for few as for many."""
         if count >= FULL_BATCH:
             return 0.0
-        return max(self._least_pause, min(took * PAUSE_PER_BATCH, MOST_PAUSE_SECONDS))
+        return max(self._least_pause, min((took - QUICK_SECONDS) * PAUSE_PER_BATCH, MOST_PAUSE_SECONDS))
 
     async def _apply_when_possible(self, records: Records, stop: asyncio.Event, taken: int) -> bool:
         """Apply records; return False where partitions were taken over since they were asked for.

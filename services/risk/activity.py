@@ -26,12 +26,6 @@ STREAM = "activity"
 # What belongs to one operator: an alert about it names the operator.
 _OF_ONE_OPERATOR = frozenset({"account", "pair", "listing"})
 _64_BITS = (1 << 64) - 1
-_FLOATS = frozenset({"value_minor", "habit_improbability", *FEATURES})
-# Made once: to make them costs as much as a small batch of them.
-_AS_CATALOGUED = [
-    (pl.col(name).fill_nan(None) if name in _FLOATS else pl.col(name)).cast(feature.kind)
-    for name, feature in ACTIVITY.items()
-]
 
 
 class _Folded(NamedTuple):
@@ -90,7 +84,15 @@ def frame(kinds: Sequence[str], events: Events, features: Floats, known: Habits 
         **{name: features[:, place] for place, name in enumerate(FEATURES)},
         "habit_improbability": improbability(known, Acts(kinds, events.values, usual)) if known else None,
     }
-    return pl.DataFrame(columns).select(_AS_CATALOGUED)
+    return pl.DataFrame([_as_catalogued(name, columns[name], len(kinds)) for name in ACTIVITY])
+
+
+def _as_catalogued(name: str, column: Any, count: int) -> pl.Series:
+    """Return a feature as the catalogue has it, one by one: as expressions a few rows would cost several times as much."""
+    kind = ACTIVITY[name].kind
+    if column is None:
+        return pl.Series(name, [None], kind).new_from_index(0, count)
+    return pl.Series(name, column, nan_to_null=True).cast(kind)
 
 
 def _raised(event: KeysSighted, place: int, hit: Hit) -> Raised:

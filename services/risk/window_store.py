@@ -1,9 +1,11 @@
 """State of slots: kept by this process, restored where it is not, stored with a batch's effects.
 
 A batch is stored as it came in, a snapshot when what came since the last one is half as large: what is written grows
-with what comes, and a restart reads a snapshot and at most half as much again.
+with what comes, and a restart reads a snapshot and little more than half as much again. A snapshot is made ready in a
+thread and stored with a later batch: the alerts of those between do not wait for it.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -70,6 +72,16 @@ def together(parts: Sequence[Events]) -> Events:
     return parts[0] if len(parts) == 1 else Events(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
+class Snapshot(NamedTuple):
+    """A slot's state at a version, being made ready to be stored; how much had come since the one before."""
+
+    version: int
+    keys: int
+    evicted: int
+    since_bytes: int
+    content: asyncio.Future[bytes]
+
+
 class Kept:
     """What is kept of one slot."""
 
@@ -78,6 +90,7 @@ class Kept:
         self.version = 0
         self.snapshot_bytes = 0
         self.since_bytes = 0
+        self.snapshot: Snapshot | None = None
 
 
 class Slots:
@@ -127,9 +140,21 @@ async def _restore(session: AsyncSession, new: Mapping[int, Kept]) -> None:
 
 
 async def _snapshot(session: AsyncSession, slot: int, kept: Kept) -> None:
-    if kept.since_bytes < max(LEAST_BYTES, kept.snapshot_bytes // 2):
+    """Begin a snapshot when it is due; store one that is ready, of whichever version."""
+    if kept.snapshot is None:
+        if kept.since_bytes >= max(LEAST_BYTES, kept.snapshot_bytes // 2):
+            kept.snapshot = _begun(kept)
         return
-    content, connection = kept.windows.pack(), await driver(session)
-    await connection.execute(_SNAPSHOT, slot, kept.version, kept.windows.known, kept.windows.evicted, content)
-    await connection.execute(_DROP, slot, kept.version)
-    kept.snapshot_bytes, kept.since_bytes = len(content), 0
+    version, keys, evicted, since_bytes, packed = kept.snapshot
+    if not packed.done():
+        return
+    content, connection = packed.result(), await driver(session)
+    await connection.execute(_SNAPSHOT, slot, version, keys, evicted, content)
+    await connection.execute(_DROP, slot, version)
+    kept.snapshot, kept.snapshot_bytes = None, len(content)
+    kept.since_bytes -= since_bytes
+
+
+def _begun(kept: Kept) -> Snapshot:
+    state, thread = kept.windows.copied(), asyncio.get_running_loop().run_in_executor
+    return Snapshot(kept.version, state.known, state.evicted, kept.since_bytes, thread(None, state.pack))

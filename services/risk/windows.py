@@ -99,6 +99,13 @@ class Windows:
                 self._grow(dict.fromkeys(_OF_CELLS, 2 * self._celled))
         return out
 
+    def copied(self) -> "Windows":
+        """Return the state as it is now, to be packed while this one goes on; a copy takes in no events."""
+        copy = Windows(half_life_ms=self._half_life, most=self._most)
+        copy.known, copy.evicted, copy._celled = self.known, self.evicted, self._celled
+        copy._rows = Rows(**{name: self._part(name).copy() for name in _SHAPES})
+        return copy
+
     def pack(self) -> bytes:
         """Return the state as it is stored."""
         arrays = {name: np.ascontiguousarray(self._part(name)).tobytes() for name in _SHAPES}
