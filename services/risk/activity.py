@@ -88,7 +88,7 @@ def frame(kinds: Sequence[str], events: Events, features: Floats, known: Habits 
 
 
 def _as_catalogued(name: str, column: Any, count: int) -> pl.Series:
-    """Return a feature as the catalogue has it, one by one: as expressions a few rows would cost several times as much."""
+    """Return a feature as the catalogue has it, one by one: as expressions a few rows cost several times as much."""
     kind = ACTIVITY[name].kind
     if column is None:
         return pl.Series(name, [None], kind).new_from_index(0, count)

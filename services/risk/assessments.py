@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.risk import alerts, chains, sales, sightings, statements
 from services.risk.alerts import Raised, Subject
 from services.risk.certified import Registry
-from services.risk.chains import Change
+from services.risk.chains import Change, account_of
 from services.risk.day_store import Days
 from services.risk.day_store import Key as DayKey
 from services.risk.days import Day
@@ -103,7 +103,7 @@ async def assess(
     await chains.record(session, [change for change in changes if change.after is not change.before])
     await alerts.raise_alerts(session, raised)
     await _withdraw(session, newest, known)
-    earlier.keep({key: Known(_account(one.event), _codes(one.hits), one.stated) for key, one in newest.items()})
+    earlier.keep({key: Known(account_of(one.event), _codes(one.hits), one.stated) for key, one in newest.items()})
 
 
 def _firsts(keys: Sequence[Key], fresh: Collection[Key]) -> set[int]:
@@ -139,11 +139,13 @@ def _changes(
 ) -> list[Change]:
     """Return what each revision changed in what is stated."""
     stated = {key: one.stated for key, one in known.items()}
+    accounts = {key: one.account_id for key, one in known.items()}
     changes = []
     for event, key in zip(events, keys, strict=True):
         before = stated.get(key)
         stated[key] = after = statements.restated(before, event, now)
-        changes.append(Change(event, before, after))
+        changes.append(Change(event, before, after, accounts.get(key)))
+        accounts[key] = account_of(event)
     return changes
 
 
@@ -191,10 +193,6 @@ def _hours(start: datetime | None, end: datetime | None) -> float | None:
     return (end - start).total_seconds() / 3600 if start is not None and end is not None else None
 
 
-def _account(event: TransactionEvent) -> UUID | None:
-    return as_key(event.trade.account_id) if event.trade is not None else None
-
-
 def _codes(hits: Sequence[Hit]) -> list[str]:
     return [hit.rule.code for hit in hits]
 
@@ -215,7 +213,7 @@ def _subject(event: TransactionEvent, scope: str) -> Subject:
         "device_day": event.device_ref,
         "address_day": event.address_ref,
     }
-    account = _account(event)
+    account = account_of(event)
     if scope == "transaction":
         return Subject(event.platform_id, account, event.transaction_id, event.order_ref, at, str(event.transaction_id))
     return Subject(event.platform_id, account, None, None, at, f"{at.date()}/{keys.get(scope) or ''}")
@@ -228,7 +226,7 @@ async def _store(session: AsyncSession, newest: Newest) -> None:
             part,
             event.platform_id,
             event.order_ref,
-            _account(event),
+            account_of(event),
             event.revision,
             min(100.0, sum([hit.rule.points for hit in hits])),
             ",".join(_codes(hits)),

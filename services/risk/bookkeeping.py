@@ -29,8 +29,10 @@ async def update_books(sessions: Sessions) -> None:
     while linked == chains.MOST_LINKS:
         async with transaction(sessions) as session:
             linked = await chains.link(session, at=utc_now())
-    async with transaction(sessions) as session:
-        await totals.compare(session, at=utc_now())
+    compared = totals.MOST_COMPARED
+    while compared == totals.MOST_COMPARED:
+        async with transaction(sessions) as session:
+            compared = await totals.compare(session, at=utc_now())
     async with transaction(sessions) as session:
         await numbered.look(session, at=utc_now())
 

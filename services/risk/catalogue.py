@@ -156,6 +156,13 @@ TOTALS: dict[str, Feature] = {
     "only_known": Feature(pl.Int64, "count", "month", "Orders sent and not listed; null where none are listed"),
     "tolerance_share": Feature(pl.Float64, "share", "month", "What may be missing: the policy value totals.tolerance"),
 }
+OPERATOR_TOTALS: dict[str, Feature] = {
+    "stated_orders": Feature(pl.Int64, "count", "month", "Orders of the operator as the platform sums them up"),
+    "known_orders": Feature(pl.Int64, "count", "month", "Orders with a part of the operator's that the platform sent"),
+    "stated_amount_minor": Feature(pl.Int64, "minor units", "month", "What it sold as the platform sums it up"),
+    "known_amount_minor": Feature(pl.Int64, "minor units", "month", "Its goods and freight in those, as last stated"),
+    "tolerance_share": TOTALS["tolerance_share"],
+}
 FLAGS: dict[str, Feature] = {
     "flag": Feature(pl.String, "class", "day", "Which flag was set: cancelled, returned"),
     "flips": Feature(pl.Int64, "count", "day", "Orders it was set for on the day, that had come without it"),
@@ -263,6 +270,7 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "parcels": PARCELS,
     "incidents": INCIDENTS,
     "totals": TOTALS,
+    "operator_totals": OPERATOR_TOTALS,
     "flags": FLAGS,
     "activity": ACTIVITY,
     "claims": CLAIMS,

@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import ledger
 from services.risk.ledger import GENESIS, Break, Link
-from services.risk.ledger_tables import Chain, ChainLink
+from services.risk.ledger_tables import WHOLE, Chain, ChainLink
 from services.risk.statements import Stated
 from shared.database import driver
 from shared.errors import NotFound
 from shared.events.listings import TransactionEvent
 from shared.events.risk import ChainExtended
-from shared.identifiers import derived_id, new_id
+from shared.identifiers import as_key, derived_id, new_id
 from shared.messaging import publish
 
 MOST_LINKS = 500
@@ -50,10 +50,11 @@ _EXTEND = """
         extended_at = excluded.extended_at
 """
 _COUNT = """
-    INSERT INTO platform_months (platform_id, month, currency, orders, amount_minor, version)
-    SELECT p, m, c, o, a, 1 FROM unnest($1::text[], $2::date[], $3::text[], $4::bigint[], $5::bigint[])
-        AS x (p, m, c, o, a)
-    ON CONFLICT (platform_id, month, currency) DO UPDATE SET orders = platform_months.orders + excluded.orders,
+    INSERT INTO platform_months (platform_id, account_id, month, currency, orders, amount_minor, version)
+    SELECT p, i, m, c, o, a, 1 FROM unnest($1::text[], $2::uuid[], $3::date[], $4::text[], $5::bigint[], $6::bigint[])
+        AS x (p, i, m, c, o, a)
+    ON CONFLICT (platform_id, account_id, month, currency) DO UPDATE SET
+        orders = platform_months.orders + excluded.orders,
         amount_minor = platform_months.amount_minor + excluded.amount_minor, version = platform_months.version + 1
 """
 _COUNT_FLIPS = """
@@ -62,7 +63,8 @@ _COUNT_FLIPS = """
     ON CONFLICT (platform_id, account_id, day, flag) DO UPDATE SET flips = flag_days.flips + excluded.flips
 """
 
-Month = tuple[int, int, str]
+# Whose it is (nobody's alone: the platform's), year, month, currency.
+Month = tuple[UUID | None, int, int, str]
 
 
 class ChainNotFound(NotFound):
@@ -70,11 +72,12 @@ class ChainNotFound(NotFound):
 
 
 class Change(NamedTuple):
-    """A revision with what was stated before and after it."""
+    """A revision with what was stated before and after it, and whose it was before."""
 
     event: TransactionEvent
     before: Stated | None
     after: Stated
+    account_before: UUID | None
 
 
 class Head(NamedTuple):
@@ -113,34 +116,47 @@ async def record(session: AsyncSession, changes: Sequence[Change]) -> None:
         await (await driver(session)).execute(_STORE, *map(list, zip(*rows, strict=True)))
 
 
-def _months(changes: Sequence[Change]) -> list[tuple[str, str, int, int]]:
-    """Return what a batch adds to the months of a platform: an order counts once, whoever sold in it."""
+def _months(changes: Sequence[Change]) -> list[tuple[object, ...]]:
+    """Return what a batch adds to months: an order counts once to its platform, and once to each who sold in it."""
     orders: Counter[Month] = Counter()
     amounts: Counter[Month] = Counter()
-    for event, before, after in changes:
+    for change in changes:
+        now = _counted(change.after, account_of(change.event))
+        before = _counted(change.before, change.account_before) if change.before is not None else ()
         # Most revisions change nothing of it.
-        if event.part != 0 or (before is not None and _counted(before) == _counted(after)):
+        if now == before:
             continue
-        for stated, sign in ((before, -1), (after, 1)):
-            if stated is not None and (placed := stated.placed_at) is not None:
-                month = (placed.year, placed.month, stated.currency)
+        for counted, sign in ((before, -1), (now, 1)):
+            # The order as a whole is in each of its parts.
+            for month, amount_minor in counted if change.event.part == 0 else counted[1:]:
                 orders[month] += sign
-                amounts[month] += sign * stated.due_minor
+                amounts[month] += sign * amount_minor
     return [
-        (f"{year:04}-{month:02}-01", currency, n, amounts[year, month, currency])
-        for (year, month, currency), n in sorted(orders.items())
-        if n or amounts[year, month, currency]
+        (f"{year:04}-{month:02}-01", currency, n, amount_minor, *([str(account)] if account is not None else []))
+        for (account, year, month, currency), n in sorted(orders.items(), key=lambda one: (str(one[0][0]), one[0][1:]))
+        if (amount_minor := amounts[account, year, month, currency]) or n
     ]
 
 
-def _counted(stated: Stated) -> tuple[object, ...]:
-    return stated.placed_at, stated.currency, stated.due_minor
+def _counted(stated: Stated, account: UUID | None) -> tuple[tuple[Month, int], ...]:
+    """Return to which months something counts, with what: the platform's, then the account's where it is known."""
+    if (placed := stated.placed_at) is None:
+        return ()
+    whole = ((None, placed.year, placed.month, stated.currency), stated.due_minor)
+    if account is None:
+        return (whole,)
+    return whole, ((account, placed.year, placed.month, stated.currency), stated.own_minor)
+
+
+def account_of(event: TransactionEvent) -> UUID | None:
+    """Return whose part of a transaction it is; nobody's while the order is unknown."""
+    return as_key(event.trade.account_id) if event.trade is not None else None
 
 
 def _flips(changes: Sequence[Change]) -> list[tuple[str, str, int]]:
     """Return how many orders of each operator were flagged that had come without the flag."""
     flips: Counter[tuple[str, str]] = Counter()
-    for event, before, after in changes:
+    for event, before, after, _ in changes:
         if before is None or event.trade is None:
             continue
         if after.cancelled and not before.cancelled:
@@ -177,12 +193,12 @@ async def link(session: AsyncSession, *, at: datetime) -> int:
 
 
 async def _count(session: AsyncSession, rows: Sequence[asyncpg.Record]) -> None:
-    """Add what links change to the months of their platforms."""
-    orders: Counter[tuple[str, date, str]] = Counter()
-    amounts: Counter[tuple[str, date, str]] = Counter()
+    """Add what links change to the months of their platforms and accounts."""
+    orders: Counter[tuple[str, UUID, date, str]] = Counter()
+    amounts: Counter[tuple[str, UUID, date, str]] = Counter()
     for row in rows:
-        for month, currency, n, amount_minor in row["months"]:
-            key = (row["platform_id"], date.fromisoformat(month), currency)
+        for month, currency, n, amount_minor, *account in row["months"]:
+            key = (row["platform_id"], UUID(*account) if account else WHOLE, date.fromisoformat(month), currency)
             orders[key] += n
             amounts[key] += amount_minor
     counted = [(*key, orders[key], amounts[key]) for key in sorted(orders)]

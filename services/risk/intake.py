@@ -69,6 +69,8 @@ def _totals_fault(sender: str, event: TotalsStated) -> Fault | None:
         return Fault("foreign_totals", "only a platform states what its months come to", "/type")
     if not is_currency(event.currency):
         return _currency_fault(event.currency)
+    if event.order_refs is not None and event.operator_ref is not None:
+        return Fault("contradiction", "orders are listed of the platform's whole month only", "/data/order_refs")
     if event.order_refs is not None and (listed := len(set(event.order_refs))) != event.orders:
         what = f"{listed} different orders are listed, {event.orders} stated"
         return Fault("contradiction", what, "/data/order_refs")

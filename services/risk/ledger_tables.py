@@ -24,7 +24,7 @@ class ChainLink(Base):
     platform_id: Mapped[str] = mapped_column(Text)
     entries: Mapped[int]
     content: Mapped[bytes] = mapped_column(LargeBinary)
-    # What it adds to months: `[month, currency, orders, amount_minor]`.
+    # What it adds to months: `[month, currency, orders, amount_minor]`, and with an account to those of the account.
     months: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     # Orders that were flagged after they had come: `[account_id, flag, orders]`.
     flips: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
@@ -46,12 +46,18 @@ class Chain(Base):
     extended_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
+# Stands for the account where a month is the platform's as a whole.
+WHOLE = UUID(int=0)
+_WHOLE = text(f"'{WHOLE}'")
+
+
 class PlatformMonth(Base):
-    """Orders placed in a month (UTC) and their amount, as the links of the chain add up."""
+    """Orders of a platform, or of one account on it, placed in a month (UTC) and their amount, as links add up."""
 
     __tablename__ = "platform_months"
 
     platform_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True, server_default=_WHOLE)
     month: Mapped[date] = mapped_column(Date, primary_key=True)
     currency: Mapped[str] = mapped_column(Text, primary_key=True)
     orders: Mapped[int] = mapped_column(BigInteger)
@@ -74,11 +80,12 @@ class FlagDay(Base):
 
 
 class StatedTotals(Base):
-    """What a platform last said its orders of a month come to, and what they were last compared with."""
+    """What a platform last said its orders, or an account's, come to in a month; what that was last compared with."""
 
     __tablename__ = "stated_totals"
 
     platform_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True, server_default=_WHOLE)
     month: Mapped[date] = mapped_column(Date, primary_key=True)
     currency: Mapped[str] = mapped_column(Text, primary_key=True)
     orders: Mapped[int] = mapped_column(BigInteger)

@@ -195,11 +195,12 @@ async def list_totals(
     session: SessionDep,
     caller: CallerDep,
     platform_id: Ref,
+    account_id: Annotated[UUID | None, Query(description="The months of one account on the platform")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
 ) -> object:
-    """List what a platform's months come to: as it states them, and as the orders it sent add up."""
+    """List what the months of a platform, or of an account, come to: as it states them, and as its orders add up."""
     require(caller, *_READERS)
-    return await totals.months(session, platform_id, most=limit)
+    return await totals.months(session, platform_id, account=account_id, most=limit)
 
 
 @router.get("/v1/models", response_model=list[ModelOut], responses=problems(401, 403))

@@ -65,7 +65,7 @@ async def publish_keys(session: AsyncSession, changes: Sequence[Change], ordered
 
 def _acts(changes: Sequence[Change], ordered: Collection[int], values: RuleValues) -> list[Act]:
     acts = []
-    for place, (event, before, after) in enumerate(changes):
+    for place, (event, before, after, _) in enumerate(changes):
         if place in ordered and event.trade is not None and event.placed_at is not None:
             worth = _worth(values, event.trade.goods_minor, event)
             acts.append(_act(event, event.placed_at, worth, _of_order(event, event.trade)))

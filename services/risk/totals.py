@@ -1,8 +1,9 @@
-"""What platforms say their months come to, held against what they sent order by order."""
+"""What platforms say their months, and those of operators, come to, held against what they sent order by order."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy.dialects.postgresql import insert
@@ -11,38 +12,43 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.risk import alerts, statements
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
-from services.risk.ledger_tables import StatedTotals
+from services.risk.ledger_tables import WHOLE, StatedTotals
 from services.risk.rule_values import RuleValues
 from shared.database import driver, kept
 from shared.events.platform import TotalsStated
+from shared.identifiers import account_id
 from shared.received import Received
 
-STREAM = "totals"
+# Of platforms' months, and of those of single operators.
+STREAM, OPERATORS = "totals", "operator_totals"
 # So many orders that are in one list only are named; all are counted.
 _MOST_NAMED = 50
+# So many statements are compared in one transaction: a platform states a month of each of its operators.
+MOST_COMPARED = 500
 
 # A later order of the month makes another version of it, a later statement has none: both are compared anew.
 _DUE = """
     SELECT t.*, coalesce(m.orders, 0) AS known_orders, coalesce(m.amount_minor, 0) AS known_amount_minor,
         coalesce(m.version, 0) AS version
-    FROM stated_totals t LEFT JOIN platform_months m USING (platform_id, month, currency)
+    FROM stated_totals t LEFT JOIN platform_months m USING (platform_id, account_id, month, currency)
     WHERE t.compared_version IS DISTINCT FROM coalesce(m.version, 0) AND t.stated_at <= $1
-    ORDER BY t.platform_id, t.month, t.currency FOR UPDATE OF t
+    ORDER BY t.platform_id, t.account_id, t.month, t.currency LIMIT $2 FOR UPDATE OF t
 """
 _COMPARED = """
-    UPDATE stated_totals SET compared_version = $4 WHERE platform_id = $1 AND month = $2 AND currency = $3
+    UPDATE stated_totals t SET compared_version = x.v
+    FROM unnest($1::text[], $2::uuid[], $3::date[], $4::text[], $5::bigint[]) AS x (p, a, m, c, v)
+    WHERE t.platform_id = x.p AND t.account_id = x.a AND t.month = x.m AND t.currency = x.c
 """
 _ORDERS = """
     SELECT order_ref, stated FROM assessments
     WHERE platform_id = $1 AND part = 0 AND placed_on >= $2 AND placed_on < $3
 """
-_RULES = "SELECT DISTINCT code FROM rules WHERE stream = $1"
 _BOTH = """
     SELECT month, currency, m.orders AS known_orders, m.amount_minor AS known_amount_minor,
         t.orders AS stated_orders, t.amount_minor AS stated_amount_minor, t.stated_at
     FROM platform_months m
-    FULL JOIN stated_totals t USING (platform_id, month, currency)
-    WHERE platform_id = $1 ORDER BY month DESC, currency LIMIT $2
+    FULL JOIN stated_totals t USING (platform_id, account_id, month, currency)
+    WHERE platform_id = $1 AND account_id = $2 ORDER BY month DESC, currency LIMIT $3
 """
 
 
@@ -59,6 +65,7 @@ async def record(session: AsyncSession, received: Sequence[Received], *, at: dat
         event: TotalsStated = one.event
         row = {
             "platform_id": one.platform_id,
+            "account_id": account_id(one.platform_id, event.operator_ref) if event.operator_ref is not None else WHOLE,
             "month": date.fromisoformat(f"{event.month}-01"),
             "currency": event.currency,
             "orders": event.orders,
@@ -68,21 +75,38 @@ async def record(session: AsyncSession, received: Sequence[Received], *, at: dat
             "compared_version": None,
         }
         statement = insert(StatedTotals).values(row)
-        keys = [StatedTotals.platform_id, StatedTotals.month, StatedTotals.currency]
+        keys = [StatedTotals.platform_id, StatedTotals.account_id, StatedTotals.month, StatedTotals.currency]
         await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=row))
 
 
 async def compare(session: AsyncSession, *, at: datetime) -> int:
-    """Compare what was stated or counted since the last time; raise and withdraw alerts; return how many months."""
+    """Compare some of what was stated or counted since the last time; raise and withdraw alerts.
+
+    Returns how many months were compared: `MOST_COMPARED` where more may wait.
+    """
     values = kept(session, RuleValues)
     await values.refresh(session)
     tolerance, grace_hours = values.named("totals.tolerance", "totals.grace", on=at.date())
     connection = await driver(session)
-    rows = await connection.fetch(_DUE, at - timedelta(hours=grace_hours))
+    rows = await connection.fetch(_DUE, at - timedelta(hours=grace_hours), MOST_COMPARED)
+    whole = [row for row in rows if row["account_id"] == WHOLE]
+    of_operators = [row for row in rows if row["account_id"] != WHOLE]
+    for stream, own in ((STREAM, whole), (OPERATORS, of_operators)):
+        if own:
+            await _compare(session, stream, own, tolerance, at)
+    if rows:
+        names = ("platform_id", "account_id", "month", "currency", "version")
+        await connection.execute(_COMPARED, *([row[name] for row in rows] for name in names))
+    return len(rows)
+
+
+async def _compare(
+    session: AsyncSession, stream: str, rows: Sequence[asyncpg.Record], tolerance: float, at: datetime
+) -> None:
     lists = [await _lists(session, row) for row in rows]
     features = [_features(row, own, tolerance) for row, own in zip(rows, lists, strict=True)]
-    found = await decide(session, STREAM, features)
-    codes = [row["code"] for row in await connection.fetch(_RULES, STREAM)] if rows else []
+    found = await decide(session, stream, features)
+    codes = await alerts.codes_of(session, stream)
     raised: list[Raised] = []
     over = []
     for row, own, hits in zip(rows, lists, found, strict=True):
@@ -91,15 +115,15 @@ async def compare(session: AsyncSession, *, at: datetime) -> int:
         # Another statement with other figures is another alert, though it has the same name.
         stays = {hit.rule.code for hit in hits} if row["compared_version"] is not None else set()
         over += [alerts.alert_id(code, subject) for code in codes if code not in stays]
-        await connection.execute(_COMPARED, row["platform_id"], row["month"], row["currency"], row["version"])
     await alerts.withdraw(session, over, at=at)
     await alerts.raise_alerts(session, raised)
-    return len(rows)
 
 
-async def months(session: AsyncSession, platform_id: str, *, most: int) -> list[dict[str, Any]]:
-    """Return what was counted and what was stated of a platform's months, the newest first."""
-    return [dict(row) for row in await (await driver(session)).fetch(_BOTH, platform_id, most)]
+async def months(
+    session: AsyncSession, platform_id: str, *, account: UUID | None = None, most: int
+) -> list[dict[str, Any]]:
+    """Return what was counted and what was stated of a platform's months, or of an account's, the newest first."""
+    return [dict(row) for row in await (await driver(session)).fetch(_BOTH, platform_id, account or WHOLE, most)]
 
 
 def _features(row: asyncpg.Record, lists: Lists | None, tolerance: float) -> dict[str, Any]:
@@ -108,6 +132,7 @@ def _features(row: asyncpg.Record, lists: Lists | None, tolerance: float) -> dic
         "known_orders": row["known_orders"],
         "stated_amount_minor": row["amount_minor"],
         "known_amount_minor": row["known_amount_minor"],
+        # What operators' months have no feature for is passed over.
         "only_stated": len(lists.only_stated) if lists is not None else None,
         "only_known": len(lists.only_known) if lists is not None else None,
         "tolerance_share": tolerance,
@@ -126,7 +151,8 @@ def _subject(row: asyncpg.Record, lists: Lists | None) -> Subject:
         evidence += [f"only_stated:{ref}" for ref in lists.only_stated[:_MOST_NAMED]]
         evidence += [f"only_known:{ref}" for ref in lists.only_known[:_MOST_NAMED]]
     start = datetime(month.year, month.month, 1, tzinfo=UTC)
-    return Subject(row["platform_id"], None, None, None, start, f"{month:%Y-%m}/{currency}", evidence)
+    account = row["account_id"] if row["account_id"] != WHOLE else None
+    return Subject(row["platform_id"], account, None, None, start, f"{month:%Y-%m}/{currency}", evidence)
 
 
 async def _lists(session: AsyncSession, row: asyncpg.Record) -> Lists | None:

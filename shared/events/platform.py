@@ -298,7 +298,8 @@ class SecurityIncidentReported(PlatformEvent, frozen=True, kw_only=True, omit_de
 class TotalsStated(PlatformEvent, frozen=True, kw_only=True, omit_defaults=True):
     """What a platform's orders of a month come to, in one currency; the same month again corrects it.
 
-    All orders count that were placed in the month (UTC), cancelled or not, each with its lines and freight.
+    All orders count that were placed in the month (UTC), cancelled or not, each with its lines and freight. With an
+    operator it is what that one sold: the orders it has a part in, each with the operator's own lines and freight.
     """
 
     type: ClassVar[str] = "platform.totals.stated.v1"
@@ -309,6 +310,9 @@ class TotalsStated(PlatformEvent, frozen=True, kw_only=True, omit_defaults=True)
     amount_minor: Annotated[int, Meta(ge=0, le=10**18, description="Minor units of the currency")]
     order_refs: (
         Annotated[list[Ref], Meta(max_length=20_000, description="All of them, where they are listed")] | None
+    ) = None
+    operator_ref: (
+        Annotated[Ref, Meta(description="Whose they are; without it the platform's, of all operators")] | None
     ) = None
 
 

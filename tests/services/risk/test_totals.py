@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from services.risk.bookkeeping import update_books
 from shared.clock import utc_now
+from shared.events.listings import TransactionEvent
 from shared.events.risk import AlertRaised, AlertWithdrawn
+from shared.identifiers import account_id
 from tests.services.doors import OpenService, Service
 from tests.services.inbox import handle
 from tests.services.listings.trade import later, transaction
@@ -153,6 +156,105 @@ class TestTotals:
         assert await alerted(risk) == {}
 
 
+class TestTotalsOfAnOperator:
+    async def test_that_agree_are_no_alert(self, risk: Service) -> None:
+        await sent(risk)
+
+        await state(risk, totals(3, operator_ref="shop"))
+
+        assert await alerted(risk) == {}
+
+    @pytest.mark.parametrize(
+        ("orders", "amount_minor", "rule"),
+        [(4, 40_000, "operator_totals_over"), (3, 29_000, "operator_totals_under")],
+    )
+    async def test_that_differ_are_alerted_of_the_operator(
+        self, risk: Service, orders: int, amount_minor: int, rule: str
+    ) -> None:
+        await sent(risk)
+
+        await state(risk, totals(orders, amount_minor, operator_ref="shop"))
+
+        found = await alerted(risk)
+        assert set(found) == {rule}
+        assert found[rule]["account_id"] == str(account_id("north", "shop"))
+        assert f"stated:{orders} orders, {amount_minor} CNY" in found[rule]["evidence"]
+        assert "known:3 orders, 30000 CNY" in found[rule]["evidence"]
+
+    async def test_hold_its_own_part_of_orders_only(self, risk: Service) -> None:
+        parts = [part_of("shop", 4_000, 0), part_of("other", 6_000, 1)]
+        await handle(risk, parts)
+        await update_books(risk.sessions)
+
+        own = totals(1, 4_000, operator_ref="shop"), totals(1, 6_000, operator_ref="other")
+        await state(risk, totals(1, 10_000), *own)
+
+        assert await alerted(risk) == {}
+
+    async def test_follow_an_order_that_is_anothers_by_now(self, risk: Service) -> None:
+        placed = part_of("shop", 4_000, 0)
+        await handle(risk, [placed])
+        await handle(risk, [later(placed, trade=part_of("other", 4_000, 0).trade)])
+        await update_books(risk.sessions)
+
+        await state(risk, totals(1, 4_000, operator_ref="other"))
+
+        assert await alerted(risk) == {}
+        (month,) = await months_of(risk, "shop")
+        assert (month["known_orders"], month["known_amount_minor"]) == (0, 0)
+
+    async def test_that_nothing_was_sent_of_is_alerted(self, risk: Service) -> None:
+        await state(risk, totals(1, 500, operator_ref="unseen"))
+
+        assert set(await alerted(risk)) == {"operator_totals_over"}
+
+    async def test_are_cleared_when_the_missing_order_comes(self, risk: Service) -> None:
+        await sent(risk, 2)
+        await state(risk, totals(3, operator_ref="shop"))
+
+        await handle(risk, [transaction(order_ref="late")])
+        await update_books(risk.sessions)
+
+        assert set(await alerted(risk, "withdrawn")) == {"operator_totals_over"}
+
+    async def test_of_more_operators_than_are_compared_at_once_are_all_compared(
+        self, risk: Service, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.risk.totals.MOST_COMPARED", 2)
+
+        await state(risk, *(totals(1, 500, operator_ref=f"unseen-{number}") for number in range(5)))
+
+        items = (await risk.get("/v1/alerts")).json()["items"]
+        assert len(items) == 5
+
+    async def test_are_listed_by_account_and_not_among_the_platforms(self, risk: Service) -> None:
+        await sent(risk)
+        await state(risk, totals(2, operator_ref="shop"))
+
+        (own,) = await months_of(risk, "shop")
+        (whole,) = (await risk.get("/v1/totals/north")).json()
+
+        assert (own["stated_orders"], own["known_orders"]) == (2, 3)
+        assert (whole["stated_orders"], whole["known_orders"]) == (None, 3)
+
+
+async def months_of(service: Service, operator_ref: str) -> list[dict[str, Any]]:
+    account = account_id("north", operator_ref)
+    found: list[dict[str, Any]] = (await service.get(f"/v1/totals/north?account_id={account}")).json()
+    return found
+
+
+def part_of(operator_ref: str, goods_minor: int, part: int) -> TransactionEvent:
+    """Return an operator's part of an order of two."""
+    whole = transaction(part=part, parts=2)
+    assert whole.trade is not None
+    account = account_id("north", operator_ref)
+    own = msgspec.structs.replace(
+        whole.trade, account_id=account, operator_ref=operator_ref, goods_minor=goods_minor, freight_minor=0
+    )
+    return msgspec.structs.replace(whole, trade=own)
+
+
 class TestMonth:
     async def test_counts_an_order_once_with_its_newest_amount(self, risk: Service) -> None:
         two = [transaction(part=part, parts=2) for part in (0, 1)]
@@ -196,6 +298,7 @@ class TestStatement:
             ({"currency": "XYZ"}, "unknown_currency", "currency"),
             ({"orders": -1}, "out_of_range", "orders"),
             ({"order_refs": ["a", "a", "b"]}, "contradiction", "order_refs"),
+            ({"order_refs": ["a", "b", "c"], "operator_ref": "shop"}, "contradiction", "order_refs"),
         ],
     )
     async def test_with_a_value_that_cannot_be_is_refused_alone(

@@ -160,6 +160,11 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {**MONTH, "stated_amount_minor": 9_989},
         {**MONTH, "stated_amount_minor": 9_990},
     ),
+    "operator_totals_over": (
+        {**MONTH, "stated_amount_minor": 10_021},
+        {**MONTH, "stated_amount_minor": 10_010},
+    ),
+    "operator_totals_under": ({**MONTH, "known_orders": 1_002}, {**MONTH, "known_orders": 1_001}),
     "totals_orders": ({**MONTH, "only_known": 1}, {**MONTH, "only_known": 0}),
     "flags_flipped": (
         {"flip_improbability": 6.0, "flips": 10, "flip_share": 0.2},
