@@ -29,7 +29,13 @@ _NEWEST = """
         SELECT id, sum(rows) OVER (ORDER BY kept_at DESC, id DESC) AS together FROM feature_batches WHERE stream = $1
     ) b USING (id) WHERE together <= $2 ORDER BY kept_at, id
 """
+_STREAMS = "SELECT DISTINCT stream FROM feature_batches WHERE kept_at >= $1"
 _DROP = "DELETE FROM feature_batches WHERE kept_at < $1"
+
+
+async def kept_since(session: AsyncSession, moment: datetime) -> frozenset[str]:
+    """Return the streams that anything was kept of since a moment."""
+    return frozenset(row["stream"] for row in await (await driver(session)).fetch(_STREAMS, moment))
 
 
 def is_kept(stream: str, number: int) -> bool:
@@ -38,7 +44,7 @@ def is_kept(stream: str, number: int) -> bool:
 
 
 async def keep(session: AsyncSession, stream: str, frame: pl.DataFrame, about: Sequence[UUID]) -> None:
-    """Keep the features of a batch, and what each row is about: a transaction, an account or a key."""
+    """Keep the features of a batch, and what each row is about, as `alerts.Subject.kept_as` has it."""
     subjects = b"".join([subject.bytes for subject in about])
     content = BytesIO()
     # On the path of every event: zstd takes a third less room and half as long again.

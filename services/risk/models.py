@@ -73,7 +73,7 @@ class FeatureBatch(Base):
     stream: Mapped[str] = mapped_column(Text)
     kept_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     rows: Mapped[int]
-    # Sixteen bytes a row: the transaction or account that it is about.
+    # Sixteen bytes a row: what it is about, as alerts have it too.
     subjects: Mapped[bytes] = mapped_column(LargeBinary)
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
@@ -106,6 +106,7 @@ class Alert(Base):
     __table_args__ = (
         Index("ix_alerts_account_id", "account_id"),
         Index("ix_alerts_raised_at_id", "raised_at", "id"),
+        Index("ix_alerts_subject", "subject"),
         Index("ix_alerts_transaction_id", "transaction_id"),
     )
 
@@ -120,6 +121,8 @@ class Alert(Base):
     score: Mapped[float]
     reason: Mapped[str] = mapped_column(Text)
     contributions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    # What the features behind it are kept about: a transaction, an account, a declaration, a key.
+    subject: Mapped[UUID | None]
     # What it rests on: `order:` or `ring:` with a reference or an id, `before:` and `after:` with an amount.
     evidence: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     window_start: Mapped[datetime] = mapped_column(DateTime(timezone=True))
