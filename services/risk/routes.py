@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from services.risk import alerts, backtests, chains, declared, questions, rule_life, totals
+from services.risk import alerts, backtests, chains, chancing, declared, questions, rule_life, totals
 from services.risk.feature_log import KEPT_DAYS
 from services.risk.models import Rule
 from services.risk.rule_schemas import (
@@ -21,6 +21,7 @@ from services.risk.rule_schemas import (
 from services.risk.schemas import (
     AlertOut,
     AlertPage,
+    AlertQuery,
     AssessmentOut,
     ChainOut,
     DeclarationOut,
@@ -57,19 +58,18 @@ _READERS = (Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINIS
 
 
 @router.get("/v1/alerts", response_model=AlertPage, responses=problems(401, 403, 422))
-async def list_alerts(
-    session: SessionDep,
-    caller: CallerDep,
-    account_id: UUID | None = None,
-    rule: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-) -> object:
-    """List alerts, newest first."""
+async def list_alerts(session: SessionDep, caller: CallerDep, asked: Annotated[AlertQuery, Query()]) -> object:
+    """List alerts, newest first, or those that nobody has judged by the chance that they are confirmed."""
     require(caller, *_READERS)
-    items, following = await questions.alerts(
-        session, account_id=account_id, rule=rule, after=read_cursor(cursor), limit=limit
-    )
+    if asked.order == "chance":
+        behind = chancing.read_chance_cursor(asked.cursor)
+        items, following = await chancing.worth_looking_at(
+            session, account_id=asked.account_id, rule=asked.rule, after=behind, limit=asked.limit
+        )
+    else:
+        items, following = await questions.alerts(
+            session, account_id=asked.account_id, rule=asked.rule, after=read_cursor(asked.cursor), limit=asked.limit
+        )
     return {"items": items, "next": following}
 
 
