@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 WINDOW_DAYS = 30
 _KEPT_DAYS = 2 * WINDOW_DAYS
 _LEDGERS = (sales.LEDGER, opinions.LEDGER, removals.LEDGER)
+_STREAMS = ("shops", "parcels", "reputations", propaganda.STREAM, flips.STREAM)
 # A round begins when nothing has come for so long, or so long after the last one.
 _QUIET_SECONDS, _LONGEST_SECONDS = 3.0, 60.0
 _POLL_SECONDS = 1.0
@@ -130,7 +131,7 @@ async def go_round(sessions: Sessions) -> None:
         bought, reviewed, removed = [
             await ledger.window(session, until=until or utc_now(), days=WINDOW_DAYS) for ledger in _LEDGERS
         ]
-        kept = await feature_log.kept_since(session, _midnight(utc_now()))
+        kept = await feature_log.kept_since(session, _STREAMS, _midnight(utc_now()))
     beats = [beat._replace(kept=kept) for beat in await asyncio.to_thread(_beats, bought)]
     async with transaction(sessions) as session:
         await (await driver(session)).execute(_ALONE)
@@ -147,7 +148,7 @@ async def go_round(sessions: Sessions) -> None:
         await _propaganda(session, bought, until or utc_now(), kept)
         await declared_values.look(session, at=utc_now())
         if until is not None:
-            await flips.watch(session, bought, on=utc_now().date())
+            await flips.watch(session, bought, on=utc_now().date(), is_kept=flips.STREAM in kept)
             await standings.assess(session, at=until, weeks=Weeks(bought, reviewed))
             await feature_log.forget_before(session, utc_now())
             for ledger in _LEDGERS:

@@ -16,9 +16,16 @@ from shared.events.identity import OperatorRejected
 from shared.identifiers import account_id
 from tests.services.doors import OpenService, Service
 from tests.services.inbox import deliver_platform_events, handle
-from tests.services.listings.trade import PLACED, transaction
+from tests.services.listings.trade import PLACED, later, transaction
 from tests.services.platform_events import send
-from tests.services.risk import test_activity, test_declared_values, test_displays, test_incidents, test_registered
+from tests.services.risk import (
+    test_activity,
+    test_declared_values,
+    test_displays,
+    test_flips,
+    test_incidents,
+    test_registered,
+)
 from tests.services.risk.declaring import lodged, told
 from tests.services.risk.test_patrol import brushed, market
 
@@ -150,6 +157,13 @@ async def of_shops(service: Service) -> None:
     await go_round(service.sessions)
 
 
+async def of_flags(service: Service) -> None:
+    hidden, others = test_flips.orders("hidden", 40), test_flips.orders("others", 200)
+    await handle(service, [*hidden, *others])
+    await handle(service, [later(one, cancelled=True) for one in hidden[:30] + others[:3]])
+    await test_flips.look(service)
+
+
 async def of_parcels(service: Service) -> None:
     paid: dict[str, Any] = {"payments": 1, "paid_at": PLACED}
     await handle(service, [transaction(order_ref="unshipped", **paid)])
@@ -169,6 +183,7 @@ async def of_parcels(service: Service) -> None:
         (of_an_incident, "incident_severe"),
         (of_shops, "brushing_repeats"),
         (of_parcels, "parcel_missing"),
+        (of_flags, "flags_flipped"),
     ],
 )
 async def test_verdicts_meet_what_is_kept(risk: Service, happens: Any, rule: str) -> None:
