@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import champions
 from services.risk.champions import name_of
-from services.risk.chances import BY_RULE, FEATURES, NUMBERS, ChanceModel, Terms, Trained, Verdicts, train
+from services.risk.chances import FEATURES, NUMBERS, Incumbent, Terms, Trained, Verdicts, train
 from services.risk.chancing import KIND, described, usable
 from services.risk.models import Model
 from services.risk.rule_values import RuleValues
@@ -91,14 +91,15 @@ def _trained(judged: Sequence[Any], newest: Sequence[Any], incumbent: Model | No
         np.array([row["judged_at"].timestamp() for row in rows], dtype=np.float64),
         np.array([row["verdict"] == "confirmed" for row in rows], dtype=np.float64),
     )
-    name, former = _former(incumbent)
-    return train(verdicts, described(newest), former, name, terms)
+    return train(verdicts, described(newest), _former(incumbent), terms)
 
 
-def _former(incumbent: Model | None) -> tuple[str, ChanceModel | None]:
-    """Return what scores now; the precision of rules where the model that should cannot be used."""
+def _former(incumbent: Model | None) -> Incumbent | None:
+    """Return what scores now; None where the model that should cannot be used."""
     found = usable(incumbent) if incumbent is not None else None
-    return (BY_RULE, None) if incumbent is None or found is None else (name_of(incumbent), found)
+    if incumbent is None or found is None:
+        return None
+    return Incumbent(found, name_of(incumbent), np.array(incumbent.scores, dtype=np.float64))
 
 
 async def _terms(session: AsyncSession, on: date) -> Terms:

@@ -157,6 +157,14 @@ class ChanceModel:
         return dict(zip(FEATURES, (gained / max(gained.sum(), 1e-12)).tolist(), strict=True))
 
 
+class Incumbent(NamedTuple):
+    """The model that was adopted before, what it is called, and its chances of the verdicts that it was judged by."""
+
+    model: ChanceModel
+    name: str
+    chances: Floats
+
+
 class Trained(NamedTuple):
     """A challenger with its card, its chances of the verdicts held back, and whether it is better."""
 
@@ -178,9 +186,7 @@ class _Worth(NamedTuple):
         return self.average_precision > other.average_precision and self.brier < other.brier
 
 
-def train(
-    verdicts: Verdicts, newest: Described, incumbent: ChanceModel | None, incumbent_name: str, terms: Terms
-) -> Trained:
+def train(verdicts: Verdicts, newest: Described, incumbent: Incumbent | None, terms: Terms) -> Trained:
     """Train a challenger on all but the newest verdicts and judge it by these, beside the rules' precision so far.
 
     `newest` are the alerts that were raised last, judged or not. Raises TooFewOutcomes and Unavailable.
@@ -189,7 +195,7 @@ def train(
     model = ChanceModel.fitted(early)
     chances = model.chances(late.alerts)
     own, by_rule = _worth(chances, late), _worth(late.alerts.by_rule, late)
-    former = by_rule if incumbent is None else _worth(incumbent.chances(late.alerts), late)
+    former = by_rule if incumbent is None else _worth(incumbent.model.chances(late.alerts), late)
     learnt_scores = model.chances(early.alerts)
     card = {
         "trained": _span(early),
@@ -197,7 +203,7 @@ def train(
         "known": len(verdicts.confirmed),
         **own._asdict(),
         **{f"{name}_by_rule": value for name, value in by_rule._asdict().items()},
-        "incumbent": incumbent_name,
+        "incumbent": BY_RULE if incumbent is None else incumbent.name,
         **{f"incumbent_{name}": value for name, value in former._asdict().items()},
         "calibration": foresight.calibration(chances, late.confirmed),
         "drift": judging.drifts(
@@ -206,6 +212,9 @@ def train(
             _matrix(late.alerts, model.lookups),
         ),
         "score_drift": _drift(learnt_scores, model.chances(newest)),
+        "incumbent_score_drift": None
+        if incumbent is None
+        else _drift(incumbent.chances, incumbent.model.chances(newest)),
         "top_gains": dict(sorted(model.gains().items(), key=lambda gain: -gain[1])[:_TOP_GAINS]),
     }
     adopted = own.is_better_than(by_rule) and (incumbent is None or own.is_better_than(former))

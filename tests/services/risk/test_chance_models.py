@@ -88,6 +88,7 @@ class TestModel:
 
         assert (again.version, again.state, again.card["incumbent"]) == (2, "candidate", "alerts/1")
         assert again.card["incumbent_average_precision"] == again.card["average_precision"]
+        assert 0 <= again.card["incumbent_score_drift"] < 0.5
 
     async def test_goes_when_it_is_no_better_any_more(self, risk: Service) -> None:
         await raised(risk, [*history(400), *waiting(3)])

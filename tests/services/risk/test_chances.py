@@ -1,5 +1,6 @@
 """Alerts get their chance: described as they were raised, told beside the alert, listed by it."""
 
+import asyncio
 import math
 from datetime import date, timedelta
 from uuid import UUID
@@ -8,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.risk.chances import FEATURES, NUMBERS
+from services.risk.chancing import keep_scoring
 from shared.auth import Role
 from shared.identifiers import derived_id
 from tests.services.doors import OpenService, Service
@@ -141,6 +143,20 @@ class TestAlerts:
         await score(risk, chancer)
 
         assert [one["chance_by"] for one in await told(risk, "&order=chance")] == ["alerts/1"] * 2
+
+    async def test_are_described_as_they_come_beside_the_patrol(self, risk: Service) -> None:
+        stop = asyncio.Event()
+        scoring = asyncio.create_task(keep_scoring(risk.sessions, stop))
+        await raised(risk, [alert(1, FIRST)])
+
+        for _ in range(400):
+            if await risk.rows("SELECT 1 FROM alerts WHERE known IS NOT NULL"):
+                break
+            await asyncio.sleep(0.05)
+        stop.set()
+        await asyncio.wait_for(scoring, 20)
+
+        assert (await known(risk, 1))["points"] == 40
 
     async def test_are_listed_by_it_page_by_page_and_none_is_hidden(self, risk: Service) -> None:
         await raised(risk, [*history(400), *waiting(9)])

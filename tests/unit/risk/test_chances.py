@@ -99,13 +99,13 @@ class TestTrain:
     )
     def test_asks_for_enough_of_both(self, known: Verdicts, said: str) -> None:
         with pytest.raises(TooFewOutcomes, match=said):
-            train(known, known.alerts, None, "rule_precision", TERMS)
+            train(known, known.alerts, None, TERMS)
 
     def test_learns_only_what_was_judged_before_the_first_that_is_held_back(self) -> None:
         fitted()
         known = verdicts(400)
         at_once = known._replace(judged_at=np.where(np.arange(400) < 290, known.judged_at, known.judged_at[290]))
 
-        card = train(at_once, known.alerts, None, "rule_precision", TERMS).card
+        card = train(at_once, known.alerts, None, TERMS).card
 
         assert (card["trained"]["outcomes"], card["held_back"]["outcomes"]) == (290, 110)
