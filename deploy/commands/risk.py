@@ -17,7 +17,7 @@ from deploy.commands.institutions import institutions
 from deploy.commands.options import DatabaseUrl, PortBase, VarDir
 from deploy.commands.refusals import or_end
 from deploy.layout import Ports
-from services.risk import chains, habit_training, training
+from services.risk import chains, chance_training, habit_training, training
 from services.risk.bookkeeping import verify_whole
 from services.risk.champions import name_of
 from services.risk.models import Model
@@ -40,9 +40,14 @@ class Kind(StrEnum):
 
     DECLARATIONS = "declarations"
     HABITS = "habits"
+    ALERTS = "alerts"
 
 
-_TRAININGS: Mapping[Kind, Training] = {Kind.DECLARATIONS: training.challenge, Kind.HABITS: habit_training.challenge}
+_TRAININGS: Mapping[Kind, Training] = {
+    Kind.DECLARATIONS: training.challenge,
+    Kind.HABITS: habit_training.challenge,
+    Kind.ALERTS: chance_training.challenge,
+}
 
 
 @risk.command()
@@ -100,11 +105,21 @@ async def _verify(url: str, platform: str | None) -> dict[str, chains.Verified]:
         await engine.dispose()
 
 
+def _of_alerts(table: Table, card: dict[str, Any]) -> None:
+    for name, what in (("trained", "trained on"), ("held_back", "judged by")):
+        table.add_row(what, _span(card[name], "confirmed"))
+    for name in ("average_precision", "brier"):
+        table.add_row(name.replace("_", " "), f"{card[name]:.3f}")
+        table.add_row(f"{name.replace('_', ' ')}, precision of rules", f"{card[f'{name}_by_rule']:.3f}")
+        table.add_row(f"{name.replace('_', ' ')}, {card['incumbent']}", f"{card[f'incumbent_{name}']:.3f}")
+    if card["score_drift"] is not None:
+        table.add_row("drift of its chances (PSI)", f"{card['score_drift']:.3f}")
+
+
 def _show(model: Model) -> None:
     card = model.card
     table = Table("what", "value", title=f"{name_of(model)}: {model.state}", title_justify="left", box=SIMPLE)
-    rows = _of_declarations if model.kind == Kind.DECLARATIONS else _of_habits
-    rows(table, card)
+    _ROWS[Kind(model.kind)](table, card)
     for name, index in sorted(card["drift"].items(), key=lambda drift: -drift[1])[:5]:
         table.add_row(f"drift of {name} (PSI)", f"{index:.3f}")
     screen.console.print(table)
@@ -130,5 +145,8 @@ def _of_declarations(table: Table, card: dict[str, Any]) -> None:
         table.add_row(f"gain of {name}", f"{gain:.1%}")
 
 
-def _span(span: dict[str, Any]) -> str:
-    return f"{span['from']} to {span['to']}: {span['outcomes']:,} outcomes, {span['base_rate']:.1%} violations"
+_ROWS = {Kind.DECLARATIONS: _of_declarations, Kind.HABITS: _of_habits, Kind.ALERTS: _of_alerts}
+
+
+def _span(span: dict[str, Any], what: str = "violations") -> str:
+    return f"{span['from']} to {span['to']}: {span['outcomes']:,} outcomes, {span['base_rate']:.1%} {what}"

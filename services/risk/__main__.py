@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from services.risk import foresight_training, habit_training, training
+from services.risk import chance_training, chancing, foresight_training, habit_training, training
 from services.risk.app import create_app
 from services.risk.bookkeeping import keep_books
 from services.risk.patrol import patrol
@@ -28,7 +28,13 @@ async def run(role: str, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(keep_books(sessions, stop))
             group.create_task(patrol(sessions, stop))
-            trainings = (training.retrain, foresight_training.retrain, habit_training.retrain)
+            group.create_task(chancing.keep_scoring(sessions, stop))
+            trainings = (
+                training.retrain,
+                foresight_training.retrain,
+                habit_training.retrain,
+                chance_training.retrain,
+            )
             group.create_task(training.retrain_daily(sessions, stop, trainings))
     else:
         await consume(consumers(settings), stop)

@@ -44,14 +44,19 @@ async def watch(session: AsyncSession, sighted: Sequence[KeysSighted]) -> None:
     known = kept(session, Known)
     await known.refresh(session)
     columns = frame(kinds, together([one.events for one in folded.values()]), _stacked(folded.values()), known.habits)
-    keys = [key & _64_BITS for event in ordered for key in event.keys]
-    if chosen := [row for row, key in enumerate(keys) if feature_log.is_kept(STREAM, key)]:
-        await feature_log.keep(session, STREAM, columns[chosen], [UUID(int=keys[row]) for row in chosen])
+    keys = [key for event in ordered for key in event.keys]
+    if chosen := [row for row, key in enumerate(keys) if feature_log.is_kept(STREAM, key & _64_BITS)]:
+        await feature_log.keep(session, STREAM, columns[chosen], [about(keys[row]) for row in chosen])
     found = await decide_columns(session, STREAM, columns)
     places = [(event, place) for event in ordered for place in range(len(event.keys))]
     raised = [_raised(*places[row], hit) for row, hits in enumerate(found) for hit in hits]
     await alerts.raise_alerts(session, raised)
     await slots.store(session, {slot: one.events for slot, one in folded.items()})
+
+
+def about(key: int) -> UUID:
+    """Return the subject of features and alerts of a key, by its number."""
+    return UUID(int=key & _64_BITS)
 
 
 def _fold(slots: Slots, slot: int, sighted: Sequence[KeysSighted]) -> _Folded:
@@ -104,5 +109,6 @@ def _raised(event: KeysSighted, place: int, hit: Hit) -> Raised:
     if account_id is not None and own is None:
         evidence.append(f"account:{account_id}")
     # One alert for a key in a year: which of its orders came last, and so on which day it showed, is chance.
-    subject = Subject(platform_id, own, None, None, at, f"{kind}/{ref}/{at.year}", evidence)
+    key = f"{kind}/{ref}/{at.year}"
+    subject = Subject(platform_id, own, None, None, at, key, evidence, about(event.keys[place]))
     return Raised(alerts.alert_id(hit.rule.code, subject), subject, hit)

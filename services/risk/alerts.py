@@ -18,13 +18,13 @@ from shared.messaging import publish
 
 _RAISE = """
     INSERT INTO alerts (id, platform_id, account_id, transaction_id, order_ref, rule, rule_version, severity,
-        score, reason, contributions, evidence, window_start)
-    SELECT i, p, a, t, o, r, v, s, c, e, j::jsonb, array(SELECT jsonb_array_elements_text(l::jsonb)), w
+        score, reason, contributions, evidence, window_start, subject)
+    SELECT i, p, a, t, o, r, v, s, c, e, j::jsonb, array(SELECT jsonb_array_elements_text(l::jsonb)), w, k
     FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::int[], $8::text[],
-        $9::float8[], $10::text[], $11::text[], $12::text[], $13::timestamptz[])
-        AS x (i, p, a, t, o, r, v, s, c, e, j, l, w)
+        $9::float8[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::uuid[])
+        AS x (i, p, a, t, o, r, v, s, c, e, j, l, w, k)
     ON CONFLICT (id) DO UPDATE SET state = 'open', contributions = excluded.contributions,
-        evidence = excluded.evidence WHERE alerts.state = 'withdrawn'
+        evidence = excluded.evidence, subject = excluded.subject WHERE alerts.state = 'withdrawn'
     RETURNING id
 """
 _WITHDRAW = """
@@ -60,6 +60,13 @@ class Subject(NamedTuple):
     at: datetime
     key: str
     evidence: Sequence[str] = ()
+    # What the feature log has its row about, where that is neither the transaction nor the account.
+    about: UUID | None = None
+
+    @property
+    def kept_as(self) -> UUID:
+        """Return what the feature log has rows of this subject about."""
+        return self.about or self.transaction_id or self.account_id or derived_id("platform", self.platform_id)
 
 
 class Raised(NamedTuple):
@@ -154,6 +161,7 @@ def _row(one: Raised) -> tuple[object, ...]:
         msgspec.json.encode(contributions(hit)).decode(),
         msgspec.json.encode(subject.evidence).decode(),
         window_start(hit, subject.at),
+        subject.kept_as,
     )
 
 

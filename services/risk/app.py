@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.risk import foresight_routes, institution_routes
+from services.risk import foresight_routes, institution_routes, key_routes
 from services.risk.intake import INGEST
 from services.risk.routes import router
 from services.risk.settings import Settings
@@ -20,6 +20,7 @@ def create_app(settings: Settings) -> FastAPI:
         router,
         institution_routes.router,
         foresight_routes.router,
+        key_routes.router,
         title="Crosswatch risk",
         tasks=[watch(pressure)],
     )

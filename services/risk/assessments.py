@@ -216,7 +216,8 @@ def _subject(event: TransactionEvent, scope: str) -> Subject:
     account = account_of(event)
     if scope == "transaction":
         return Subject(event.platform_id, account, event.transaction_id, event.order_ref, at, str(event.transaction_id))
-    return Subject(event.platform_id, account, None, None, at, f"{at.date()}/{keys.get(scope) or ''}")
+    key = f"{at.date()}/{keys.get(scope) or ''}"
+    return Subject(event.platform_id, account, None, None, at, key, about=event.transaction_id)
 
 
 async def _store(session: AsyncSession, newest: Newest) -> None:

@@ -27,7 +27,7 @@ class Example(NamedTuple):
 
 
 class Backtest(NamedTuple):
-    """What a version came to on the features kept between two moments. A subject is a transaction or an account."""
+    """What a version came to on the features kept between two moments. A subject is what alerts are about."""
 
     since: datetime
     until: datetime
@@ -102,12 +102,11 @@ def _tried(batches: Iterable[pl.DataFrame], rule: Compiled, live: Compiled | Non
 
 
 async def _verdicts(session: AsyncSession, code: str) -> dict[UUID, bool]:
-    """Return what analysts found of a rule's alerts: true where confirmed, by transaction or account."""
-    statement = select(Alert.transaction_id, Alert.account_id, Alert.verdict).where(
-        Alert.rule == code, Alert.verdict.in_(["confirmed", "false_alarm"])
-    )
+    """Return what analysts found of a rule's alerts, the newest of each subject: true where confirmed."""
+    judged = (Alert.rule == code, Alert.verdict.in_(["confirmed", "false_alarm"]))
+    statement = select(Alert.subject, Alert.verdict).where(*judged).order_by(Alert.judged_at, Alert.id)
     found = (await session.execute(statement)).all()
-    return {subject: verdict == "confirmed" for t, a, verdict in found if (subject := t or a) is not None}
+    return {subject: verdict == "confirmed" for subject, verdict in found if subject is not None}
 
 
 def _uuid(content: bytes) -> UUID:

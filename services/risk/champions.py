@@ -80,9 +80,15 @@ async def champion(session: AsyncSession, kind: str = KIND) -> Model | None:
 
 async def adopted_since(session: AsyncSession, kind: str, seen: int | None) -> Model | None:
     """Return the adopted model of a kind where it is another version than was seen."""
-    adopted = select(Model.version).where(Model.kind == kind, Model.state == "champion")
-    version = (await session.execute(adopted)).scalar_one_or_none()
+    version = await adopted_version(session, kind)
     return None if version in (None, seen) else await champion(session, kind)
+
+
+async def adopted_version(session: AsyncSession, kind: str) -> int | None:
+    """Return the version of the adopted model of a kind, without the model; None where there is none."""
+    adopted = select(Model.version).where(Model.kind == kind, Model.state == "champion")
+    version: int | None = (await session.execute(adopted)).scalar_one_or_none()
+    return version
 
 
 async def newest(session: AsyncSession, kind: str) -> Model | None:

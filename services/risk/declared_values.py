@@ -89,7 +89,7 @@ def _compared(row: Any) -> Compared | None:  # asyncpg's record
     ]
     key, at = str(row["id"]), row["lodged_at"]
     about = (row["platform_id"], row["account_id"], row["transaction_id"], lodged.order_ref)
-    return Compared(row["id"], Subject(*about, at, key, evidence), lodged, sold)
+    return Compared(row["id"], Subject(*about, at, key, evidence, row["id"]), lodged, sold)
 
 
 def sold_of(parts: Sequence[statements.Stated]) -> Sold | None:

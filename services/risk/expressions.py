@@ -75,6 +75,19 @@ def problems(expression: str, catalogue: Mapping[str, Feature]) -> list[Problem]
     return sorted(_faults(statements[0], catalogue))
 
 
+def bounds(expression: str) -> list[tuple[str, bool, float]]:
+    """Return the features that an expression compares with a number: which, whether from below, and the number."""
+    found = []
+    for node in sqlglot.parse_one(expression, dialect="postgres").walk():
+        if isinstance(node, exp.GT | exp.GTE | exp.LT | exp.LTE):
+            left, right, is_lower = node.this, node.expression, isinstance(node, exp.GT | exp.GTE)
+            if isinstance(right, exp.Column):
+                left, right, is_lower = right, left, not is_lower
+            if isinstance(left, exp.Column) and isinstance(right, exp.Literal) and not right.is_string:
+                found.append((left.name, is_lower, float(right.name)))
+    return found
+
+
 def _faults(tree: exp.Expr, catalogue: Mapping[str, Feature]) -> Iterator[Problem]:
     for node in tree.walk():
         if isinstance(node, exp.Column):

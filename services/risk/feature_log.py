@@ -29,7 +29,18 @@ _NEWEST = """
         SELECT id, sum(rows) OVER (ORDER BY kept_at DESC, id DESC) AS together FROM feature_batches WHERE stream = $1
     ) b USING (id) WHERE together <= $2 ORDER BY kept_at, id
 """
+# One look into the index for each: a stream of orders has hundreds of thousands of batches a day.
+_KEPT_SINCE = """
+    SELECT stream FROM unnest($1::text[]) AS x (stream)
+    WHERE EXISTS (SELECT FROM feature_batches b WHERE b.stream = x.stream AND b.kept_at >= $2)
+"""
 _DROP = "DELETE FROM feature_batches WHERE kept_at < $1"
+
+
+async def kept_since(session: AsyncSession, streams: Sequence[str], moment: datetime) -> frozenset[str]:
+    """Return those of some streams that anything was kept of since a moment."""
+    rows = await (await driver(session)).fetch(_KEPT_SINCE, list(streams), moment)
+    return frozenset(row["stream"] for row in rows)
 
 
 def is_kept(stream: str, number: int) -> bool:
@@ -38,7 +49,7 @@ def is_kept(stream: str, number: int) -> bool:
 
 
 async def keep(session: AsyncSession, stream: str, frame: pl.DataFrame, about: Sequence[UUID]) -> None:
-    """Keep the features of a batch, and what each row is about: a transaction, an account or a key."""
+    """Keep the features of a batch, and what each row is about, as `alerts.Subject.kept_as` has it."""
     subjects = b"".join([subject.bytes for subject in about])
     content = BytesIO()
     # On the path of every event: zstd takes a third less room and half as long again.

@@ -15,6 +15,7 @@ from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
 from services.risk.repeats import divergence
 from shared.database import driver
+from shared.identifiers import derived_id
 
 STREAM = "flags"
 _DAYS = 30
@@ -48,20 +49,29 @@ class Seen(NamedTuple):
     features: Mapping[str, Any]
 
 
-async def watch(session: AsyncSession, orders: pl.DataFrame, *, on: date) -> None:
-    """Raise what rules find of the newest days; `orders` are those of the last weeks."""
+async def watch(session: AsyncSession, orders: pl.DataFrame, *, on: date, is_kept: bool = False) -> None:
+    """Raise what rules find of the newest days; `orders` are those of the last weeks.
+
+    Their features are kept unless those of today are: each day of an operator at last when it is over.
+    """
     rows = await (await driver(session)).fetch(_FLIPS, on - timedelta(days=_DAYS))
     counted = orders.group_by("platform_id", "account_id").len().rows()
     sizes = {(platform, UUID(bytes=account)): n for platform, account, n in counted}
     seen = judge([FlagDay(*row) for row in rows], sizes, since=on - timedelta(days=_NEW_DAYS - 1))
-    raised = []
-    for one, hits in zip(seen, await decide(session, STREAM, [one.features for one in seen]), strict=True):
+    raised, about = [], [_about(one) for one in seen]
+    found = await decide(session, STREAM, [one.features for one in seen], about if not is_kept else [])
+    for one, kept_as, hits in zip(seen, about, found, strict=True):
         at = datetime(one.day.year, one.day.month, one.day.day, tzinfo=UTC)
         key = f"{one.day}/{one.features['flag']}"
         evidence = [f"flag:{one.features['flag']}", f"since:{one.day}"]
-        subject = Subject(one.platform_id, one.account_id, None, None, at, key, evidence)
+        subject = Subject(one.platform_id, one.account_id, None, None, at, key, evidence, kept_as)
         raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
     await alerts.raise_alerts(session, raised)
+
+
+def _about(one: Seen) -> UUID:
+    """Return what a day is kept under: an operator has others, and other flags."""
+    return derived_id("flags", one.platform_id, one.account_id, one.day, one.features["flag"])
 
 
 def judge(days: Sequence[FlagDay], sizes: Mapping[tuple[str, UUID], int], *, since: date) -> list[Seen]:

@@ -60,7 +60,7 @@ async def record(session: AsyncSession, reported: Sequence[tuple[str, SecurityIn
     related = {row["id"]: row for row in await connection.fetch(_RELATED, ids, kinds, moments, span)}
     features = [_features(row, related[row["id"]]) for row in around]
     raised: list[Raised] = []
-    for row, hits in zip(around, await decide(session, "incidents", features), strict=True):
+    for row, hits in zip(around, await decide(session, "incidents", features, ids), strict=True):
         subject = _subject(row["platform_id"], row["id"], row["found_at"], related[row["id"]]["ids"])
         raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
     await alerts.raise_alerts(session, raised)
@@ -90,7 +90,8 @@ def _features(row: Any, related: Any) -> dict[str, Any]:  # asyncpg's records
 
 def _subject(platform_id: str, identifier: UUID, found_at: datetime, related: Sequence[UUID]) -> Subject:
     others = [_evidence(one) for one in related[:_MOST_NAMED] if one != identifier]
-    return Subject(platform_id, None, None, None, found_at, str(identifier), [_evidence(identifier), *others])
+    evidence = [_evidence(identifier), *others]
+    return Subject(platform_id, None, None, None, found_at, str(identifier), evidence, identifier)
 
 
 def _evidence(identifier: UUID) -> str:

@@ -24,6 +24,18 @@ def precision_at(share: float, scores: Floats, violated: Floats, weights: Floats
     return float((found * taken).sum() / (weight * taken).sum())
 
 
+def average_precision(scores: Floats, right: Floats) -> float:
+    """Return the mean precision over the recalls that each score gives, those with the same score taken together.
+
+    It is 0 where nothing is right.
+    """
+    if not right.sum():
+        return 0.0
+    _, group = np.unique(-scores, return_inverse=True)
+    taken, found = np.cumsum(np.bincount(group)), np.bincount(group, right)
+    return float((found * np.cumsum(found) / taken).sum() / right.sum())
+
+
 def drifts(names: Mapping[str, bool], before: Floats, after: Floats) -> dict[str, float]:
     """Return the population stability index of each feature between two times; `names` says which are categories."""
     return {

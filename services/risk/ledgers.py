@@ -1,6 +1,6 @@
 """What is looked at as a whole, weeks of it: kept a micro-batch a row, as columns, in the batch's own transaction."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from shared.identifiers import new_id
 
 # What is said to be of the future must not push all else out of the window; clocks may differ by so much.
 CLOCKS_DIFFER = timedelta(hours=1)
+_PREFETCH = 20
 
 
 class Ledger(NamedTuple):
@@ -52,6 +53,13 @@ class Ledger(NamedTuple):
         at = pl.col(list(self.columns)[-1])
         # What an older release kept lacks the columns that came since.
         return pl.concat(frames, how="diagonal").filter(at > start)
+
+    async def batches(self, session: AsyncSession, *, since: datetime, until: datetime) -> AsyncIterator[pl.DataFrame]:
+        """Yield the rows of a span of time a batch at a time, for who looks for few of them."""
+        at = pl.col(list(self.columns)[-1])
+        statement = f"SELECT content FROM {self.table} WHERE last_at > $1 AND first_at <= $2 ORDER BY id"  # noqa: S608
+        async for batch in (await driver(session)).cursor(statement, since, until, prefetch=_PREFETCH):
+            yield pl.read_ipc(batch["content"]).filter(at > since, at <= until)
 
     async def forget_before(self, session: AsyncSession, moment: datetime) -> None:
         """Delete batches that end before a moment."""

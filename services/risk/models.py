@@ -73,7 +73,7 @@ class FeatureBatch(Base):
     stream: Mapped[str] = mapped_column(Text)
     kept_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     rows: Mapped[int]
-    # Sixteen bytes a row: the transaction or account that it is about.
+    # Sixteen bytes a row: what it is about, as alerts have it too.
     subjects: Mapped[bytes] = mapped_column(LargeBinary)
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
@@ -99,6 +99,10 @@ class Assessment(Base):
     assessed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+JUDGED = "verdict IN ('confirmed', 'false_alarm')"
+WAITING = "state = 'open' AND verdict IS NULL"
+
+
 class Alert(Base):
     """A rule hit for a subject in a window; the id depends on nothing else, so a repeat changes nothing."""
 
@@ -106,6 +110,10 @@ class Alert(Base):
     __table_args__ = (
         Index("ix_alerts_account_id", "account_id"),
         Index("ix_alerts_raised_at_id", "raised_at", "id"),
+        Index("ix_alerts_subject", "subject"),
+        Index("ix_alerts_undescribed", "raised_at", "id", postgresql_where=text("known IS NULL")),
+        Index("ix_alerts_judged", "rule", "judged_at", postgresql_where=text(JUDGED)),
+        Index("ix_alerts_worth", text("coalesce(chance_confirmed, -1)"), "id", postgresql_where=text(WAITING)),
         Index("ix_alerts_transaction_id", "transaction_id"),
     )
 
@@ -120,6 +128,8 @@ class Alert(Base):
     score: Mapped[float]
     reason: Mapped[str] = mapped_column(Text)
     contributions: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    # What the features behind it are kept about: a transaction, an account, a declaration, a key.
+    subject: Mapped[UUID | None]
     # What it rests on: `order:` or `ring:` with a reference or an id, `before:` and `after:` with an amount.
     evidence: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     window_start: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -129,6 +139,11 @@ class Alert(Base):
     judged_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     note: Mapped[str | None] = mapped_column(Text)
     raised_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    # What was known when it was raised, as `chances.NUMBERS` names it; what the chance was made of.
+    known: Mapped[list[float] | None] = mapped_column(ARRAY(Double))
+    chance_confirmed: Mapped[float | None]
+    chance_by: Mapped[str | None] = mapped_column(Text)
+    chance_contributions: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
 
 
 class DayFeatures(Base):

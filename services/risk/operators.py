@@ -26,6 +26,7 @@ from shared.events.identity import (
     OperatorUnverified,
     OperatorVerified,
 )
+from shared.identifiers import derived_id
 
 Linked = OperatorReturned | OperatorCleared
 Displayed = DisplayViolated | DisplayCorrected
@@ -50,9 +51,11 @@ async def watch(session: AsyncSession, events: Sequence[Checked]) -> None:
         await _remember(session, event)
     await registered.note(session, events)
     raised: list[Raised] = []
-    found = await decide(session, "operators", [*map(_features, events)])
-    for event, hits in zip(events, found, strict=True):
-        subject = Subject(event.platform_id, event.account_id, None, None, event.occurred_at, "operator")
+    kept_as = [_about("checked", event.account_id) for event in events]
+    found = await decide(session, "operators", [*map(_features, events)], kept_as)
+    for event, about, hits in zip(events, kept_as, found, strict=True):
+        whose = (event.platform_id, event.account_id)
+        subject = Subject(*whose, None, None, event.occurred_at, "operator", about=about)
         raised.extend(Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits)
     await alerts.raise_alerts(session, raised)
 
@@ -64,13 +67,15 @@ async def watch_returns(session: AsyncSession, events: Sequence[Linked]) -> None
     when it opened, whichever ban or file was heard of last.
     """
     newest: dict[UUID, Linked] = {event.account_id: event for event in events}
-    found = await decide(session, "operators", [*map(_return_features, newest.values())])
+    kept_as = [_about("linked", account_id) for account_id in newest]
+    found = await decide(session, "operators", [*map(_return_features, newest.values())], kept_as)
     rules = await kept(session, RuleBook).in_force(session, stream="operators", on=utc_now().date())
     about_returns = {rule.code for rule in rules if _OF_RETURNS.intersection(rule.features)}
     raised: list[Raised] = []
-    for event, hits in zip(newest.values(), found, strict=True):
+    for event, about, hits in zip(newest.values(), kept_as, found, strict=True):
         evidence = [reason.kind for reason in event.reasons] if isinstance(event, OperatorReturned) else []
-        subject = Subject(event.platform_id, event.account_id, None, None, event.opened_at, "operator", evidence)
+        whose = (event.platform_id, event.account_id)
+        subject = Subject(*whose, None, None, event.opened_at, "operator", evidence, about)
         raised.extend(Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits)
         gone = about_returns - {hit.rule.code for hit in hits}
         ids = [alerts.alert_id(code, subject) for code in sorted(gone)]
@@ -84,18 +89,25 @@ async def watch_displays(session: AsyncSession, events: Sequence[Displayed]) -> 
     Of several events about one account only the newest says how things are.
     """
     newest: dict[UUID, Displayed] = {event.account_id: event for event in events}
-    found = await decide(session, "operators", [*map(_display_features, newest.values())])
+    kept_as = [_about("displayed", account_id) for account_id in newest]
+    found = await decide(session, "operators", [*map(_display_features, newest.values())], kept_as)
     rules = await kept(session, RuleBook).in_force(session, stream="operators", on=utc_now().date())
     about_displays = {rule.code for rule in rules if _OF_DISPLAYS.intersection(rule.features)}
     raised: list[Raised] = []
-    for event, hits in zip(newest.values(), found, strict=True):
+    for event, about, hits in zip(newest.values(), kept_as, found, strict=True):
         evidence = event.codes if isinstance(event, DisplayViolated) else []
-        subject = Subject(event.platform_id, event.account_id, None, None, event.occurred_at, "display", evidence)
+        whose = (event.platform_id, event.account_id)
+        subject = Subject(*whose, None, None, event.occurred_at, "display", evidence, about)
         raised.extend(Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits)
         gone = about_displays - {hit.rule.code for hit in hits}
         ids = [alerts.alert_id(code, subject) for code in sorted(gone)]
         await alerts.withdraw(session, ids, at=event.occurred_at)
     await alerts.raise_alerts(session, raised)
+
+
+def _about(what: str, account_id: UUID) -> UUID:
+    """Return what rows of one kind about an account are kept under: they have other features than those of another."""
+    return derived_id(what, account_id)
 
 
 def _display_features(event: Displayed) -> dict[str, Any]:

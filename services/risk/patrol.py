@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 WINDOW_DAYS = 30
 _KEPT_DAYS = 2 * WINDOW_DAYS
 _LEDGERS = (sales.LEDGER, opinions.LEDGER, removals.LEDGER)
+_STREAMS = ("shops", "parcels", "reputations", propaganda.STREAM, flips.STREAM)
 # A round begins when nothing has come for so long, or so long after the last one.
 _QUIET_SECONDS, _LONGEST_SECONDS = 3.0, 60.0
 _POLL_SECONDS = 1.0
@@ -87,13 +88,16 @@ class Beat(NamedTuple):
     platform_id: str
     until: datetime
     judged: Judged
+    # Streams whose features of today are kept already: a round a minute would fill the log with the same shops.
+    kept: frozenset[str] = frozenset()
 
 
 class Window(NamedTuple):
-    """One platform, and until when its weeks are looked over."""
+    """One platform, until when its weeks are looked over, and which streams are kept already."""
 
     platform_id: str
     until: datetime
+    kept: frozenset[str]
 
 
 async def patrol(sessions: Sessions, stop: asyncio.Event) -> None:
@@ -127,7 +131,8 @@ async def go_round(sessions: Sessions) -> None:
         bought, reviewed, removed = [
             await ledger.window(session, until=until or utc_now(), days=WINDOW_DAYS) for ledger in _LEDGERS
         ]
-    beats = await asyncio.to_thread(_beats, bought)
+        kept = await feature_log.kept_since(session, _STREAMS, _midnight(utc_now()))
+    beats = [beat._replace(kept=kept) for beat in await asyncio.to_thread(_beats, bought)]
     async with transaction(sessions) as session:
         await (await driver(session)).execute(_ALONE)
         for beat in beats:
@@ -140,10 +145,10 @@ async def go_round(sessions: Sessions) -> None:
         await connection.execute(_ALONE)
         for beat in beats:
             await _reputations(session, beat, found.get(beat.platform_id, []))
-        await _propaganda(session, bought, until or utc_now())
+        await _propaganda(session, bought, until or utc_now(), kept)
         await declared_values.look(session, at=utc_now())
         if until is not None:
-            await flips.watch(session, bought, on=utc_now().date())
+            await flips.watch(session, bought, on=utc_now().date(), is_kept=flips.STREAM in kept)
             await standings.assess(session, at=until, weeks=Weeks(bought, reviewed))
             await feature_log.forget_before(session, utc_now())
             for ledger in _LEDGERS:
@@ -153,6 +158,10 @@ async def go_round(sessions: Sessions) -> None:
         shops, rings = (sum(len(beat.judged[part]) for beat in beats) for part in (0, 1))
         await connection.execute(_FINISH, applied, orders, shops, rings, seconds, utc_now())
     log.info("patrolled", orders=orders, shops=shops, rings=rings, seconds=round(seconds, 2))
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 async def unpatrolled(session: AsyncSession) -> int:
@@ -209,18 +218,19 @@ async def _reputations(session: AsyncSession, beat: Beat, found: Sequence[Reputa
     await _decided(session, beat, "reputations", rows)
 
 
-async def _propaganda(session: AsyncSession, bought: pl.DataFrame, until: datetime) -> None:
+async def _propaganda(session: AsyncSession, bought: pl.DataFrame, until: datetime, kept: frozenset[str]) -> None:
     """Raise what rules find of claims beside complaints, and withdraw what the same window no longer shows."""
     found = await propaganda.look(session, bought, since=until - timedelta(days=WINDOW_DAYS))
     for platform_id, rows in sorted(found.items()):
-        await _decided(session, Window(platform_id, until), propaganda.STREAM, rows)
+        await _decided(session, Window(platform_id, until, kept), propaganda.STREAM, rows)
 
 
 async def _decided(
     session: AsyncSession, beat: Beat | Window, stream: str, rows: Sequence[tuple[Subject, dict[str, Any]]]
 ) -> None:
     raised = []
-    for (subject, _), hits in zip(rows, await decide(session, stream, [row for _, row in rows]), strict=True):
+    about = [subject.kept_as for subject, _ in rows] if stream not in beat.kept else []
+    for (subject, _), hits in zip(rows, await decide(session, stream, [row for _, row in rows], about), strict=True):
         raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
     await alerts.raise_alerts(session, raised)
     start = beat.until - timedelta(days=WINDOW_DAYS)
@@ -246,7 +256,8 @@ async def _parcels(session: AsyncSession, beat: Beat) -> None:
     rows = await connection.fetch(_UNSHIPPED, beat.platform_id, beat.until - timedelta(days=1))
     features = [{"unshipped_h": (beat.until - row["unshipped_since"]).total_seconds() / 3600} for row in rows]
     raised = []
-    for row, hits in zip(rows, await decide(session, "parcels", features), strict=True):
+    about = [row["transaction_id"] for row in rows] if "parcels" not in beat.kept else []
+    for row, hits in zip(rows, await decide(session, "parcels", features, about), strict=True):
         transaction_id = row["transaction_id"]
         subject = Subject(
             beat.platform_id,

@@ -77,7 +77,8 @@ async def _judge(session: AsyncSession, lodged: Sequence[_Lodged]) -> None:
     raised, possible = [], set()
     codes = await alerts.codes_of(session, STREAM)
     for one, own, hits in zip(lodged, faults, found, strict=True):
-        subject = Subject(one.platform_id, one.account_id, None, None, one.lodged_at, str(one.id), _evidence(one, own))
+        evidence = _evidence(one, own)
+        subject = Subject(one.platform_id, one.account_id, None, None, one.lodged_at, str(one.id), evidence, one.id)
         raised += [Raised(alerts.alert_id(hit.rule.code, subject), subject, hit) for hit in hits]
         possible |= {alerts.alert_id(code, subject) for code in codes}
     await alerts.raise_alerts(session, raised)

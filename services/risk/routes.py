@@ -4,9 +4,9 @@ from datetime import date, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
-from services.risk import alerts, backtests, chains, declared, questions, rule_life, totals
+from services.risk import alerts, backtests, chains, chancing, declared, questions, ring_pictures, rule_life, totals
 from services.risk.feature_log import KEPT_DAYS
 from services.risk.models import Rule
 from services.risk.rule_schemas import (
@@ -21,6 +21,7 @@ from services.risk.rule_schemas import (
 from services.risk.schemas import (
     AlertOut,
     AlertPage,
+    AlertQuery,
     AssessmentOut,
     ChainOut,
     DeclarationOut,
@@ -50,6 +51,8 @@ Ref = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
 Code = Annotated[str, Path(max_length=100, pattern=r"^[^\x00]*$")]
 Place = Annotated[int, Path(ge=1, le=2**62)]
 Version = Annotated[int, Path(ge=1, le=1_000_000)]
+# A picture that is opened by itself runs nothing and asks for nothing.
+_NOTHING_LOADED = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
 _RULE_REFUSALS = problems(400, 401, 403, 404, 409, 422)
 _RULE_MAKERS = (Role.REGULATOR, Role.ADMINISTRATOR)
 _ANALYSTS = (Role.REGULATOR, Role.INSPECTOR, Role.ADMINISTRATOR)
@@ -57,19 +60,18 @@ _READERS = (Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINIS
 
 
 @router.get("/v1/alerts", response_model=AlertPage, responses=problems(401, 403, 422))
-async def list_alerts(
-    session: SessionDep,
-    caller: CallerDep,
-    account_id: UUID | None = None,
-    rule: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-) -> object:
-    """List alerts, newest first."""
+async def list_alerts(session: SessionDep, caller: CallerDep, asked: Annotated[AlertQuery, Query()]) -> object:
+    """List alerts, newest first, or those that nobody has judged by the chance that they are confirmed."""
     require(caller, *_READERS)
-    items, following = await questions.alerts(
-        session, account_id=account_id, rule=rule, after=read_cursor(cursor), limit=limit
-    )
+    if asked.order == "chance":
+        behind = chancing.read_chance_cursor(asked.cursor)
+        items, following = await chancing.worth_looking_at(
+            session, account_id=asked.account_id, rule=asked.rule, after=behind, limit=asked.limit
+        )
+    else:
+        items, following = await questions.alerts(
+            session, account_id=asked.account_id, rule=asked.rule, after=read_cursor(asked.cursor), limit=asked.limit
+        )
     return {"items": items, "next": following}
 
 
@@ -99,6 +101,18 @@ async def get_ring(session: SessionDep, caller: CallerDep, ring_id: UUID) -> obj
     """Return one ring with its members."""
     require(caller, *_READERS)
     return await questions.ring(session, ring_id)
+
+
+@router.get(
+    "/v1/rings/{ring_id}/picture",
+    response_class=Response,
+    responses={200: {"content": {"image/svg+xml": {}}}, **problems(401, 403, 404, 422)},
+)
+async def get_ring_picture(session: SessionDep, caller: CallerDep, ring_id: UUID) -> Response:
+    """Return a ring as a picture: its shops and buyers, a line for the orders between two of them."""
+    require(caller, *_READERS)
+    content = await ring_pictures.ring_picture(session, ring_id)
+    return Response(content, media_type="image/svg+xml", headers=_NOTHING_LOADED)
 
 
 @router.get(

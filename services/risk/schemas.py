@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from shared.paging import MAX_PAGE
+
 # PostgreSQL has no text with U+0000.
 NO_NUL = r"^[^\x00]*$"
 
@@ -16,6 +18,14 @@ class ContributionOut(BaseModel):
     feature: str
     value: float
     points: float
+
+
+class ChanceContributionOut(BaseModel):
+    """What a feature adds to the log odds of a chance; `base` is of no feature."""
+
+    feature: str
+    value: float | str | None
+    log_odds: float
 
 
 class AlertOut(BaseModel):
@@ -40,10 +50,27 @@ class AlertOut(BaseModel):
     judged_at: datetime | None
     note: str | None
     raised_at: datetime
+    # That an analyst would confirm it, by which model, and what adds up to its log odds; null without a model.
+    chance_confirmed: float | None
+    chance_by: str | None
+    chance_contributions: list[ChanceContributionOut] | None
+
+
+class AlertQuery(BaseModel):
+    """Which alerts, in which order."""
+
+    account_id: UUID | None = None
+    rule: str | None = Field(None, max_length=100, pattern=NO_NUL)
+    order: Literal["newest", "chance"] = Field(
+        "newest",
+        description="`chance`: open ones without a verdict, the likeliest to be confirmed first, unknown chances last",
+    )
+    cursor: str | None = Field(None, max_length=500)
+    limit: int = Field(50, ge=1, le=MAX_PAGE)
 
 
 class AlertPage(BaseModel):
-    """Alerts, newest first; `next` is the cursor of the page after this one."""
+    """Alerts in the order asked for; `next` is the cursor of the page after this one."""
 
     items: list[AlertOut]
     next: str | None

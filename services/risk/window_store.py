@@ -67,6 +67,12 @@ class Events(NamedTuple):
         return zstandard.ZstdCompressor(level=1).compress(rows.tobytes())
 
 
+def unpacked(content: bytes) -> Events:
+    """Return events as they were stored."""
+    rows = np.frombuffer(zstandard.ZstdDecompressor().decompress(content), _BATCH)
+    return Events(*(np.ascontiguousarray(rows[name]) for name in Events._fields))
+
+
 def together(parts: Sequence[Events]) -> Events:
     """Return events of several parts, in order."""
     return parts[0] if len(parts) == 1 else Events(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -133,9 +139,7 @@ async def _restore(session: AsyncSession, new: Mapping[int, Kept]) -> None:
         new[row["slot"]].windows.restore(row["content"])
         new[row["slot"]].snapshot_bytes = len(row["content"])
     for row in await connection.fetch(_BATCHES, list(new)):
-        rows = np.frombuffer(zstandard.ZstdDecompressor().decompress(row["content"]), _BATCH)
-        columns = Events(*(np.ascontiguousarray(rows[name]) for name in Events._fields))
-        new[row["slot"]].windows.fold(*columns)
+        new[row["slot"]].windows.fold(*unpacked(row["content"]))
         new[row["slot"]].since_bytes += len(row["content"])
 
 

@@ -7,7 +7,7 @@ what the first one sees, and not what the later one does.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -50,6 +50,18 @@ _SHAPES: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
     "who": (np.uint32, (CELLS,)),
 }
 _OF_CELLS = frozenset(list(_SHAPES)[list(_SHAPES).index("used") :])
+
+
+class Span(NamedTuple):
+    """When a key was seen first, as far as its events are kept, and last, in ms since 1970."""
+
+    first: int
+    last: int
+    # Whether that was its very first event.
+    is_first: bool
+    # Whether its events are counted one by one, and whether its partners are.
+    is_exact: bool
+    has_all_partners: bool
 
 
 class Mismatch(ValueError):
@@ -106,6 +118,37 @@ class Windows:
         copy._rows = Rows(**{name: self._part(name).copy() for name in _SHAPES})
         return copy
 
+    def as_of(self, key: int, at: int) -> Floats | None:
+        """Return the `FEATURES` of a key at a moment, (18,), and change nothing; None where it is not known.
+
+        `at` is in ms since 1970, not before the key's newest event. They are those that `fold()` would give an event
+        of then without value, partner or mark, without that event itself.
+        """
+        places = np.flatnonzero(self._rows.keys[: self.known] == key)
+        if not len(places):
+            return None
+        alone = self._of(places)
+        unknown = np.zeros(1, np.uint32)
+        found: Floats = alone.fold(np.array([key]), np.array([at]), np.array([np.nan]), unknown, unknown)[0]
+        found[cells.ORDERS : cells.VALUES] -= 1
+        return found
+
+    def span_of(self, key: int) -> Span | None:
+        """Return what is kept of when a key was seen; None where it is not known."""
+        for row in np.flatnonzero(self._rows.keys[: self.known] == key).tolist():
+            rows, cell = self._rows, int(self._rows.cells[row])
+            held = int(rows.held[row]) if cell < 0 else int(rows.used[cell])
+            first = rows.times[row, 0] if cell < 0 else rows.began[cell, 0]
+            counts = rows.counts[cell, :held] if cell >= 0 else np.ones(held, np.int64)
+            is_first = int(counts.sum()) == int(rows.seen[row])
+            return Span(int(first), int(rows.last[row]), is_first, int(counts.max()) == 1, held <= cells.SINGLE)
+        return None
+
+    @property
+    def newest(self) -> int:
+        """Return when the newest event of any key was, in ms since 1970; 0 where there is none."""
+        return int(self._rows.last[: self.known].max(initial=0))
+
     def pack(self) -> bytes:
         """Return the state as it is stored."""
         arrays = {name: np.ascontiguousarray(self._part(name)).tobytes() for name in _SHAPES}
@@ -114,11 +157,25 @@ class Windows:
 
     def restore(self, packed: bytes) -> None:
         """Take over stored state. Raises Mismatch."""
+        self._read_all(packed)
+        self._rows = Rows(**{name: column.copy() for name, column in self._rows._asdict().items()})
+        self._reindex()
+
+    def restore_one(self, packed: bytes, key: int) -> int:
+        """Take over what stored state has of one key, and return its `newest` of all keys. Raises Mismatch."""
+        self._read_all(packed)
+        newest = self.newest
+        self._keep(np.flatnonzero(self._rows.keys == key))
+        return newest
+
+    def _read_all(self, packed: bytes) -> None:
         content: dict[str, Any] = _unpack(zstandard.ZstdDecompressor().decompress(packed))
         if content.keys() != {*_SHAPES, "known", "celled", "evicted"}:
             raise Mismatch("the stored state of keys has other parts than this version reads")
         self.known, self._celled, self.evicted = content["known"], content["celled"], content["evicted"]
         self._rows = Rows(**{name: self._read(name, content[name]) for name in _SHAPES})
+
+    def _reindex(self) -> None:
         self._index = np.full(_index_size(len(self._rows.keys)), -1, np.int32)
         cells.reindex(self._index, self._rows.keys, self.known)
 
@@ -131,14 +188,13 @@ class Windows:
         array = np.frombuffer(stored, kind)
         if len(array) != count * int(np.prod(shape)):
             raise Mismatch(f"the stored state of keys has {len(array)} numbers of {name} for {count} keys")
-        return array.reshape(count, *shape).copy()
+        return array.reshape(count, *shape)
 
     def _make_room(self, keys: int) -> None:
         if keys > len(self._rows.keys):
             self._grow(dict.fromkeys(_SHAPES.keys() - _OF_CELLS, keys))
         if 2 * len(self._rows.keys) > len(self._index):
-            self._index = np.full(_index_size(len(self._rows.keys)), -1, np.int32)
-            cells.reindex(self._index, self._rows.keys, self.known)
+            self._reindex()
 
     def _grow(self, needed: Mapping[str, int]) -> None:
         grown = {}
@@ -161,6 +217,13 @@ class Windows:
             staying[newest] = True
         self._keep(np.flatnonzero(staying))
 
+    def _of(self, places: Ints) -> "Windows":
+        """Return a copy of some rows."""
+        copied = Windows(half_life_ms=self._half_life, widths_ms=self._widths.tolist(), most=self._most)
+        copied.known, copied._celled, copied._rows = self.known, self._celled, self._rows
+        copied._keep(places)
+        return copied
+
     def _keep(self, places: Ints) -> None:
         kept = {name: self._part(name)[places] for name in _SHAPES if name not in _OF_CELLS}
         own = kept["cells"]
@@ -169,8 +232,7 @@ class Windows:
         own[own >= 0] = np.arange(len(celled), dtype=np.int32)
         self.known, self._celled = len(places), len(celled)
         self._rows = Rows(**kept)
-        self._index = np.full(_index_size(self.known), -1, np.int32)
-        cells.reindex(self._index, self._rows.keys, self.known)
+        self._reindex()
 
 
 def compile_all() -> None:

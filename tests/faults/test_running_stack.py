@@ -150,11 +150,18 @@ class TestDepartments:
 
 
 class TestCommands:
-    async def test_risk_train_says_what_there_is_too_little_of(self, stack: Stack) -> None:
-        result = await crosswatch(stack, "risk", "train", "declarations")
+    @pytest.mark.parametrize(
+        ("kind", "said"),
+        [
+            ("declarations", "inspections are known; 200 are learnt from"),
+            ("alerts", "alerts are confirmed or false; 200 are learnt from"),
+        ],
+    )
+    async def test_risk_train_says_what_there_is_too_little_of(self, stack: Stack, kind: str, said: str) -> None:
+        result = await crosswatch(stack, "risk", "train", kind)
 
         assert result.exit_code == 1
-        assert "inspections are known; 200 are learnt from" in result.output
+        assert said in result.output
 
     async def test_reconcile_finds_everything_applied_once(self, stack: Stack) -> None:
         result = await crosswatch(stack, "reconcile")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.risk.judging import precision_at, stability_index
+from services.risk.judging import average_precision, precision_at, stability_index
 
 ONES = np.ones(10)
 
@@ -50,3 +50,17 @@ class TestStabilityIndex:
 
     def test_is_large_where_a_category_is_new(self) -> None:
         assert stability_index(np.zeros(100), np.ones(100), is_category=True) > 0.25
+
+
+class TestAveragePrecision:
+    def test_is_the_precision_at_each_that_is_right(self) -> None:
+        scores, right = np.array([0.9, 0.8, 0.7, 0.6]), np.array([1.0, 0.0, 1.0, 0.0])
+
+        assert average_precision(scores, right) == pytest.approx((1 + 2 / 3) / 2)
+        assert average_precision(-scores, right) == pytest.approx((1 / 2 + 2 / 4) / 2)
+
+    def test_of_a_score_that_says_nothing_is_how_many_are_right(self) -> None:
+        right = np.array([1.0] * 3 + [0.0] * 7)
+
+        assert average_precision(np.zeros(10), right) == pytest.approx(0.3)
+        assert average_precision(np.arange(10.0), np.zeros(10)) == 0

@@ -111,6 +111,68 @@ class TestUsual:
         assert found[-1]["usual_value_minor"] == 40
 
 
+class TestAsOf:
+    @given(moments=MOMENTS, wait=st.integers(0, 20 * 24))
+    @settings(max_examples=200, deadline=None)
+    def test_counts_what_lies_before_a_moment(self, moments: list[tuple[int, int]], wait: int) -> None:
+        events = [(hour * HOUR_MS // 2, partner) for hour, partner in moments]
+        windows = Windows()
+        folded(windows, [(SHOP, at, 100, partner, 7) for at, partner in events])
+        moment = max(at for at, _ in events) + wait * HOUR_MS // 2
+
+        found = dict(zip(FEATURES, windows.as_of(SHOP, moment), strict=True))  # type: ignore[arg-type]
+
+        for window, width in zip(WINDOWS, WIDTHS_MS, strict=True):
+            within = [partner for at, partner in events if at >= moment - width]
+            assert found[f"orders_{window}"] == len(within)
+            assert found[f"value_{window}_minor"] == 100 * len(within)
+            assert found[f"partners_{window}"] == len(set(within))
+
+    @pytest.mark.parametrize("count", [1, 8, 9, 40, 3_000])
+    def test_is_what_another_event_would_see_before_itself(self, count: int) -> None:
+        draw = np.random.default_rng(count)
+        times = np.cumsum(draw.integers(1, HOUR_MS, count))
+        events = [(SHOP, int(at), float(draw.integers(1, 900)), int(draw.integers(1, 9)), 3) for at in times]
+        windows, moment = Windows(), int(times[-1]) + HOUR_MS // 3
+        folded(windows, [*events, (STALL, moment, 5, 1, 0)])
+
+        found = windows.as_of(SHOP, moment)
+        (then,) = folded(windows, [(SHOP, moment, np.nan, 0, 0)])
+
+        assert found is not None
+        for name, value in zip(FEATURES, found.tolist(), strict=True):
+            own = 1 if name.startswith("orders_") else 0
+            assert value == pytest.approx(then[name] - own, nan_ok=True), name
+
+    def test_changes_nothing(self) -> None:
+        windows, untouched = Windows(), Windows()
+        for one in (windows, untouched):
+            one.fold(*crowd(3_000, 1))
+
+        for key in range(1, 50):
+            windows.as_of(7_919 * key, 9 * HOUR_MS)
+
+        assert windows.pack() == untouched.pack()
+
+    def test_knows_nothing_of_a_key_that_was_never_seen(self) -> None:
+        windows = Windows()
+        folded(windows, [(SHOP, 0, 1, 1, 0)])
+
+        assert (windows.as_of(STALL, 1), windows.span_of(STALL)) == (None, None)
+
+    def test_says_what_is_kept_of_its_time_and_how_exactly(self) -> None:
+        few, many, long = Windows(), Windows(), Windows()
+        folded(few, [(SHOP, at, 1, 1, 0) for at in (5, 3, 9)])
+        folded(many, [(SHOP, at, 1, 1, 0) for at in range(500)])
+        folded(long, [(SHOP, 24 * HOUR_MS * day, 1, 1, 0) for day in range(0, 400, 5)])
+
+        assert few.span_of(SHOP) == (3, 9, True, True, True)
+        assert many.span_of(SHOP) == (0, 499, True, False, False)
+        first, last, is_first, is_exact, has_all_partners = long.span_of(SHOP)  # type: ignore[misc]
+        assert (last, is_first, is_exact, has_all_partners) == (395 * 24 * HOUR_MS, False, True, True)
+        assert first > 0
+
+
 def crowd(count: int, seed: int) -> tuple[Any, ...]:
     """Return events of many keys, a few of them busy."""
     draw = np.random.default_rng(seed)
@@ -134,6 +196,16 @@ class TestState:
 
         for seed in range(5, 8):
             assert np.array_equal(restored.fold(*crowd(3_000, seed)), kept.fold(*crowd(3_000, seed)), equal_nan=True)
+
+    def test_of_one_key_is_taken_over_alone(self) -> None:
+        kept, one = Windows(), Windows()
+        kept.fold(*crowd(3_000, 1))
+        key = 2 * 7_919
+
+        newest = one.restore_one(kept.pack(), key)
+
+        assert (newest, one.known) == (kept.newest, 1)
+        assert np.array_equal(one.as_of(key, 9 * HOUR_MS), kept.as_of(key, 9 * HOUR_MS), equal_nan=True)  # type: ignore[arg-type]
 
     def test_is_the_same_however_events_were_batched(self) -> None:
         at_once, by_parts = Windows(), Windows()

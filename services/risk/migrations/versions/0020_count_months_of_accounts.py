@@ -5,7 +5,7 @@ from alembic import op
 from services.risk.seeds import insert_new
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
