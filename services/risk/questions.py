@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from services.risk import patrol, rule_life
+from services.risk import patrol
 from services.risk.alerts import AlertNotFound
 from services.risk.foresight_tables import OperatorStanding
 from services.risk.models import (
@@ -19,7 +19,6 @@ from services.risk.models import (
     Operator,
     Ring,
     Rule,
-    RuleDay,
 )
 from shared.errors import NotFound
 from shared.identifiers import transaction_id
@@ -30,7 +29,6 @@ _BY_CLASS = (
     .group_by(OperatorStanding.risk_class)
     .order_by(OperatorStanding.risk_class)
 )
-_DAY_TOTALS = (RuleDay.rows, RuleDay.hits, RuleDay.timed_rows, RuleDay.timed_ns)
 R = TypeVar("R")
 _SEVERITIES = ("low", "medium", "high", "critical")
 
@@ -186,30 +184,6 @@ async def page(
 async def rules(session: AsyncSession) -> list[Rule]:
     """Return every version of every rule."""
     return list((await session.execute(select(Rule).order_by(Rule.code, Rule.version))).scalars())
-
-
-async def rule_figures(session: AsyncSession, code: str, number: int) -> dict[str, Any]:
-    """Return what a version of a rule did so far. Raises RuleNotFound."""
-    await rule_life.version(session, code, number)
-    totals = select(*(func.coalesce(func.sum(column), 0) for column in _DAY_TOTALS))
-    of_version = (RuleDay.code == code, RuleDay.version == number)
-    rows, hits, timed_rows, timed_ns = map(int, (await session.execute(totals.where(*of_version))).one())
-    counted = select(Alert.state, Alert.verdict, func.count()).group_by(Alert.state, Alert.verdict)
-    found = (await session.execute(counted.where(Alert.rule == code, Alert.rule_version == number))).all()
-    confirmed = sum(n for _, verdict, n in found if verdict == "confirmed")
-    false_alarms = sum(n for _, verdict, n in found if verdict == "false_alarm")
-    return {
-        "code": code,
-        "version": number,
-        "rows": rows,
-        "hits": hits,
-        "us_per_1000_rows": timed_ns / timed_rows if timed_rows else None,
-        "alerts": sum(n for _, _, n in found),
-        "open": sum(n for state, _, n in found if state == "open"),
-        "confirmed": confirmed,
-        "false_alarms": false_alarms,
-        "precision": confirmed / (confirmed + false_alarms) if confirmed + false_alarms else None,
-    }
 
 
 async def summary(session: AsyncSession) -> dict[str, Any]:

@@ -6,7 +6,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.risk import alerts, backtests, chains, chancing, declared, questions, ring_pictures, rule_life, totals
+from services.risk import (
+    alerts,
+    backtests,
+    chains,
+    chancing,
+    declared,
+    questions,
+    ring_pictures,
+    rule_figures,
+    rule_life,
+    totals,
+)
 from services.risk.feature_log import KEPT_DAYS
 from services.risk.models import Rule
 from services.risk.rule_schemas import (
@@ -284,7 +295,7 @@ async def save_rule(session: SessionDep, caller: CallerDep, body: RuleIn) -> obj
 async def get_rule_figures(session: SessionDep, caller: CallerDep, code: Code, version: Version) -> object:
     """Return what a version of a rule hit, cost and was worth so far."""
     require(caller, *_READERS)
-    return await questions.rule_figures(session, code, version)
+    return await rule_figures.figures(session, code, version, now=utc_now())
 
 
 @router.post("/v1/rules/{code}/{version}/backtest", response_model=BacktestOut, responses=_RULE_REFUSALS)

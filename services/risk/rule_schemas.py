@@ -76,8 +76,21 @@ class BacktestOut(BaseModel):
     examples: list[ExampleOut]
 
 
+class RuleDayOut(BaseModel):
+    """Alerts of a day (UTC), and what analysts found of them by now."""
+
+    day: date
+    alerts: int
+    confirmed: int
+    false_alarms: int
+
+
 class RuleFiguresOut(BaseModel):
-    """What a version did so far: rows seen, hits, microseconds for a thousand rows, and what became of its alerts."""
+    """What a version did so far: rows seen, hits, microseconds for a thousand rows, and what became of its alerts.
+
+    `recall` is relative: of `recall_of` things that analysts confirmed in its stream while it was in force, by
+    whichever rule, the share that it alerted of too. `days` are those of the last thirty that have alerts.
+    """
 
     code: str
     version: int
@@ -88,7 +101,13 @@ class RuleFiguresOut(BaseModel):
     open: int
     confirmed: int
     false_alarms: int
+    unjudged: int
     precision: float | None
+    recall: float | None
+    recall_of: int
+    median_hours_to_verdict: float | None
+    p90_hours_to_verdict: float | None
+    days: list[RuleDayOut]
 
 
 class RuleOut(BaseModel):
