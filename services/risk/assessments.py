@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.risk import alerts, chains, sales, sightings, statements
+from services.risk import alerts, chains, parcel_weights, sales, sightings, statements
 from services.risk.alerts import Raised, Subject
 from services.risk.certified import Registry
 from services.risk.chains import Change, account_of
@@ -89,6 +89,7 @@ async def assess(
     fresh = {key: event for event, key in zip(events, keys, strict=True) if key in counted and key not in before}
     await sales.record(session, list(fresh.values()))
     await sightings.publish_keys(session, changes, _firsts(keys, fresh))
+    await parcel_weights.record(session, changes)
     newest: dict[Key, Judged] = {}
     raised: list[Raised] = []
     for change, key, hits in zip(changes, keys, found, strict=True):

@@ -137,6 +137,24 @@ REPUTATIONS: dict[str, Feature] = {
 PARCELS: dict[str, Feature] = {
     "unshipped_h": Feature(pl.Float64, "hours", "now", "Since it was paid, no parcel known and not cancelled"),
 }
+WEIGHTS: dict[str, Feature] = {
+    "weighed_parcels": Feature(
+        pl.Int64,
+        "count",
+        "30 days",
+        "Parcels with one offer alone, of known weight and a category of five shops or more",
+    ),
+    "light_parcels": Feature(
+        pl.Int64,
+        "count",
+        "30 days",
+        "Those lighter than a third of what 99 in 100 parcels of the category's other shops weigh, shops alike",
+    ),
+    "light_share": Feature(pl.Float64, "share", "30 days", "Those among the weighed ones"),
+    "light_improbability": Feature(
+        pl.Float64, "powers of ten", "30 days", "How improbable so many are, were one in a hundred usual"
+    ),
+}
 INCIDENTS: dict[str, Feature] = {
     "kind": Feature(pl.String, "class", "now", "Kind of the incident"),
     "severity": Feature(pl.String, "low, medium, high, critical", "now", "As the platform rates it"),
@@ -268,6 +286,7 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "shops": SHOPS,
     "reputations": REPUTATIONS,
     "parcels": PARCELS,
+    "weights": WEIGHTS,
     "incidents": INCIDENTS,
     "totals": TOTALS,
     "operator_totals": OPERATOR_TOTALS,

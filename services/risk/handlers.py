@@ -11,6 +11,7 @@ from services.risk import (
     incidents,
     numbered,
     operators,
+    parcel_weights,
     removals,
     review_signals,
     totals,
@@ -104,8 +105,10 @@ async def on_totals(session: AsyncSession, received: Sequence[Received]) -> None
 
 
 async def on_offers(session: AsyncSession, received: Sequence[Received]) -> None:
-    """Keep what offers claim."""
-    await claims.record(session, [one.event for one in received])
+    """Keep what offers claim, and of which category they are."""
+    events = [one.event for one in received]
+    await claims.record(session, events)
+    await parcel_weights.record_offers(session, events)
 
 
 async def on_complaints(session: AsyncSession, received: Sequence[Received]) -> None:

@@ -157,7 +157,7 @@ class DayFeatures(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class _Batch:
+class Batch:
     """Rows of one micro-batch as Arrow IPC, with their number and the span of their times."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -167,13 +167,13 @@ class _Batch:
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class SalesBatch(_Batch, Base):
+class SalesBatch(Batch, Base):
     """Orders: who bought at whose shop, when and from where."""
 
     __tablename__ = "sales"
 
 
-class OpinionsBatch(_Batch, Base):
+class OpinionsBatch(Batch, Base):
     """Reviews: who reviewed whose goods, how and when."""
 
     __tablename__ = "opinions"

@@ -22,10 +22,12 @@ from services.risk import (
     flips,
     known_rings,
     opinions,
+    parcel_weights,
     propaganda,
     removals,
     sales,
     standings,
+    weights,
 )
 from services.risk.alerts import Raised, Subject
 from services.risk.decisions import decide
@@ -39,8 +41,8 @@ log = structlog.get_logger(__name__)
 
 WINDOW_DAYS = 30
 _KEPT_DAYS = 2 * WINDOW_DAYS
-_LEDGERS = (sales.LEDGER, opinions.LEDGER, removals.LEDGER)
-_STREAMS = ("shops", "parcels", "reputations", propaganda.STREAM, flips.STREAM)
+_LEDGERS = (sales.LEDGER, opinions.LEDGER, removals.LEDGER, parcel_weights.LEDGER)
+_STREAMS = ("shops", "parcels", "reputations", weights.STREAM, propaganda.STREAM, flips.STREAM)
 # A round begins when nothing has come for so long, or so long after the last one.
 _QUIET_SECONDS, _LONGEST_SECONDS = 3.0, 60.0
 _POLL_SECONDS = 1.0
@@ -128,7 +130,7 @@ async def go_round(sessions: Sessions) -> None:
     async with transaction(sessions) as session:
         applied = await (await driver(session)).fetchval(_APPLIED)
         until = await sales.LEDGER.newest(session)
-        bought, reviewed, removed = [
+        bought, reviewed, removed, weighed = [
             await ledger.window(session, until=until or utc_now(), days=WINDOW_DAYS) for ledger in _LEDGERS
         ]
         kept = await feature_log.kept_since(session, _STREAMS, _midnight(utc_now()))
@@ -146,18 +148,23 @@ async def go_round(sessions: Sessions) -> None:
         for beat in beats:
             await _reputations(session, beat, found.get(beat.platform_id, []))
         await _propaganda(session, bought, until or utc_now(), kept)
+        await _weights(session, weighed, until or utc_now(), kept)
         await declared_values.look(session, at=utc_now())
         if until is not None:
             await flips.watch(session, bought, on=utc_now().date(), is_kept=flips.STREAM in kept)
             await standings.assess(session, at=until, weeks=Weeks(bought, reviewed))
-            await feature_log.forget_before(session, utc_now())
-            for ledger in _LEDGERS:
-                await ledger.forget_before(session, until - timedelta(days=_KEPT_DAYS))
-            await propaganda.forget_before(session, until - timedelta(days=_KEPT_DAYS))
+            await _forget_before(session, until - timedelta(days=_KEPT_DAYS))
         orders, seconds = bought.height, time.monotonic() - started
         shops, rings = (sum(len(beat.judged[part]) for beat in beats) for part in (0, 1))
         await connection.execute(_FINISH, applied, orders, shops, rings, seconds, utc_now())
     log.info("patrolled", orders=orders, shops=shops, rings=rings, seconds=round(seconds, 2))
+
+
+async def _forget_before(session: AsyncSession, moment: datetime) -> None:
+    await feature_log.forget_before(session, utc_now())
+    for ledger in _LEDGERS:
+        await ledger.forget_before(session, moment)
+    await propaganda.forget_before(session, moment)
 
 
 def _midnight(moment: datetime) -> datetime:
@@ -223,6 +230,14 @@ async def _propaganda(session: AsyncSession, bought: pl.DataFrame, until: dateti
     found = await propaganda.look(session, bought, since=until - timedelta(days=WINDOW_DAYS))
     for platform_id, rows in sorted(found.items()):
         await _decided(session, Window(platform_id, until, kept), propaganda.STREAM, rows)
+
+
+async def _weights(session: AsyncSession, weighed: pl.DataFrame, until: datetime, kept: frozenset[str]) -> None:
+    """Raise what rules find of parcels that are too light, and withdraw what the same window no longer shows."""
+    offers = set(weighed.select("platform_id", "listing_ref").unique().iter_rows())
+    found = await asyncio.to_thread(weights.judge, weighed, await parcel_weights.categories(session, offers))
+    for platform_id, rows in found.items():
+        await _decided(session, Window(platform_id, until, kept), weights.STREAM, rows)
 
 
 async def _decided(
