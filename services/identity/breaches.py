@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import periods
 from services.identity.breach_tables import Breach, BreachAct, BreachDuty
-from services.identity.models import Account, RegistrationFile
+from services.identity.models import NEWEST_FILE, Account, RegistrationFile
 from shared.clock import utc_now
 from shared.clock_store import About, ClockRow, Fire
 from shared.clocks import OutOfOrder
@@ -215,7 +215,7 @@ async def _affected(session: AsyncSession, accounts: Sequence[UUID]) -> list[dic
         select(Account.id, RegistrationFile.content["sealed"])
         .join(
             RegistrationFile,
-            (RegistrationFile.account_id == Account.id) & (RegistrationFile.version == Account.version),
+            NEWEST_FILE,
         )
         .where(Account.id.in_(accounts))
         .order_by(Account.id)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import periods, personal_reads, registry
 from services.identity.disclosure_request_tables import DisclosureRequest
-from services.identity.models import Account, RegistrationFile
+from services.identity.models import NEWEST_FILE, Account, RegistrationFile
 from services.identity.name_likeness import compare
 from services.identity.personal import HIDDEN
 from services.identity.personal_reads import Asked, Reader
@@ -211,11 +211,7 @@ class _Stated(NamedTuple):
 
 
 async def _stated_name(session: AsyncSession, vault: Vault, found: DisclosureRequest, now: datetime) -> _Stated:
-    newest = (
-        select(RegistrationFile.content)
-        .join(Account, (Account.id == RegistrationFile.account_id) & (Account.version == RegistrationFile.version))
-        .where(Account.id == found.account_id)
-    )
+    newest = select(RegistrationFile.content).join(Account, NEWEST_FILE).where(Account.id == found.account_id)
     content: dict[str, Any] = (await session.execute(newest)).scalar_one_or_none() or {}
     name = content.get(_NAME)
     if name != HIDDEN:

@@ -18,7 +18,7 @@ from services.identity.blind import BlindIndex
 from services.identity.conditions import NATURAL_PERSON, entity_kind
 from services.identity.display_verdicts import Expected
 from services.identity.display_verdicts import judge as verdict
-from services.identity.models import Account, Operator, RegistrationFile
+from services.identity.models import NEWEST_FILE, Account, Operator, RegistrationFile
 from services.identity.numbers import normal_form
 from services.identity.page_marks import SCHEME
 from services.identity.page_tables import DisplayState, PageSnapshot
@@ -132,7 +132,7 @@ async def _shops(session: AsyncSession, accounts: Collection[UUID]) -> dict[UUID
     """Return where accounts have shops by their newest file."""
     found = (
         select(RegistrationFile.account_id, RegistrationFile.content["shop_urls"])
-        .join(Account, (Account.id == RegistrationFile.account_id) & (Account.version == RegistrationFile.version))
+        .join(Account, NEWEST_FILE)
         .where(Account.id.in_(accounts))
     )
     return {account: addresses_of(urls) for account, urls in (await session.execute(found)).all()}

@@ -70,6 +70,10 @@ class RegistrationFile(Base):
     recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+# Joins accounts with the newest versions of their files.
+NEWEST_FILE = (RegistrationFile.account_id == Account.id) & (RegistrationFile.version == Account.version)
+
+
 class AccountLink(Base):
     """Which operator an account belonged to, between two dates."""
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.conditions import File, held_until, lacking, needed_in
-from services.identity.models import Account, RegistrationFile
+from services.identity.models import NEWEST_FILE, Account, RegistrationFile
 from services.identity.offer_tables import Offer
 from services.identity.rule_values import OF_THE_LAW, RuleValues
 from shared import clock_store, clocks
@@ -135,7 +135,7 @@ async def _files(session: AsyncSession, accounts: Collection[UUID]) -> dict[UUID
         select(Account.id, RegistrationFile.content)
         .join(
             RegistrationFile,
-            (RegistrationFile.account_id == Account.id) & (RegistrationFile.version == Account.version),
+            NEWEST_FILE,
         )
         .where(Account.id.in_(accounts), Account.state.in_(("active", "lapsed")))
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity.models import Account, RegistrationFile
+from services.identity.models import NEWEST_FILE, Account, RegistrationFile
 from services.identity.personal_tables import PersonalRead, Purpose
 from services.identity.vault import Vault
 from shared.clock import utc_now
@@ -99,7 +99,7 @@ async def sealed_of(session: AsyncSession, operator_id: UUID, fields: Collection
         select(Account, RegistrationFile)
         .join(
             RegistrationFile,
-            (RegistrationFile.account_id == Account.id) & (RegistrationFile.version == Account.version),
+            NEWEST_FILE,
         )
         .where(Account.operator_id == operator_id)
         .order_by(Account.id)

@@ -10,7 +10,7 @@ from services.identity import disclosure_requests, offers, page_questions, remov
 from services.identity.badge_tables import BadgeDay, IssuedBadge
 from services.identity.consent_tables import SentMessage
 from services.identity.link_tables import OperatorLink, ReturnedAccount
-from services.identity.models import Account, Operator, RegistrationFile
+from services.identity.models import NEWEST_FILE, Account, Operator, RegistrationFile
 from services.identity.personal import HIDDEN
 from shared.errors import NotFound
 from shared.ingest_store import counts
@@ -44,7 +44,7 @@ async def public(session: AsyncSession, operator_id: UUID) -> dict[str, Any]:
         select(Account, RegistrationFile.content["legal_name"].astext)
         .join(
             RegistrationFile,
-            (RegistrationFile.account_id == Account.id) & (RegistrationFile.version == Account.version),
+            NEWEST_FILE,
         )
         .where(Account.operator_id == operator_id, Account.state == "active")
         .order_by(Account.updated_at.desc(), Account.id)

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import badge_keys, personal_reads, signed_texts
-from services.identity.models import Account, Operator, RegistrationFile
+from services.identity.models import NEWEST_FILE, Account, Operator, RegistrationFile
 from services.identity.personal import FIELDS as PERSONAL
 from services.identity.personal import HIDDEN
 from services.identity.personal_reads import Asked, NobodyToRead, Reader
@@ -180,7 +180,7 @@ async def _find(session: AsyncSession, asked: Question, on: date) -> _Found:
         select(Account, RegistrationFile)
         .join(
             RegistrationFile,
-            (RegistrationFile.account_id == Account.id) & (RegistrationFile.version == Account.version),
+            NEWEST_FILE,
         )
         .where(Account.operator_id == asked.operator_id)
         .order_by(Account.id)
