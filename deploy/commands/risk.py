@@ -111,7 +111,8 @@ def _of_alerts(table: Table, card: dict[str, Any]) -> None:
     for name in ("average_precision", "brier"):
         table.add_row(name.replace("_", " "), f"{card[name]:.3f}")
         table.add_row(f"{name.replace('_', ' ')}, precision of rules", f"{card[f'{name}_by_rule']:.3f}")
-        table.add_row(f"{name.replace('_', ' ')}, {card['incumbent']}", f"{card[f'incumbent_{name}']:.3f}")
+        if card["incumbent_score_drift"] is not None:
+            table.add_row(f"{name.replace('_', ' ')}, {card['incumbent']}", f"{card[f'incumbent_{name}']:.3f}")
     if card["score_drift"] is not None:
         table.add_row("drift of its chances (PSI)", f"{card['score_drift']:.3f}")
 

@@ -1,6 +1,7 @@
 """The chance that an analyst confirms an alert: trees over what was known when it was raised. Pure."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
@@ -69,12 +70,6 @@ class Described(NamedTuple):
     numbers: Floats
     rules: Sequence[str]
     streams: Sequence[str]
-
-    @property
-    def by_rule(self) -> Floats:
-        """Return the chances that the precision of the rule so far gives."""
-        found: Floats = self.numbers[:, NUMBERS.index(BY_RULE)]
-        return found
 
     def part(self, rows: Bools) -> "Described":
         """Return some of the alerts."""
@@ -194,7 +189,7 @@ def train(verdicts: Verdicts, newest: Described, incumbent: Incumbent | None, te
     early, late = _parts(verdicts, terms)
     model = ChanceModel.fitted(early)
     chances = model.chances(late.alerts)
-    own, by_rule = _worth(chances, late), _worth(late.alerts.by_rule, late)
+    own, by_rule = _worth(chances, late), _worth(_precisions(early, late.alerts), late)
     former = by_rule if incumbent is None else _worth(incumbent.model.chances(late.alerts), late)
     learnt_scores = model.chances(early.alerts)
     card = {
@@ -249,6 +244,23 @@ def _parts(verdicts: Verdicts, terms: Terms) -> tuple[Verdicts, Verdicts]:
                 " needed"
             )
     return early, late
+
+
+def _precisions(early: Verdicts, alerts: Described) -> Floats:
+    """Return the chances that the precision of each alert's rule gives.
+
+    By what was known when it was raised or, where that is more, by all that a challenger learns from: verdicts come in
+    bulk on alerts that were raised before any of them.
+    """
+    judged, confirmed = Counter(early.alerts.rules), Counter[str]()
+    for rule, right in zip(early.alerts.rules, early.confirmed.tolist(), strict=True):
+        confirmed[rule] += int(right)
+    places = [NUMBERS.index(name) for name in ("rule_confirmed", "rule_dismissed")]
+    found = []
+    for rule, (right, wrong) in zip(alerts.rules, alerts.numbers[:, places].tolist(), strict=True):
+        known, own = max((right + wrong, right), (judged[rule], confirmed[rule]))
+        found.append((own + 1) / (known + 2))
+    return np.array(found, dtype=np.float64)
 
 
 def _matrix(alerts: Described, lookups: Lookups) -> Floats:

@@ -101,6 +101,31 @@ class TestTrain:
         with pytest.raises(TooFewOutcomes, match=said):
             train(known, known.alerts, None, TERMS)
 
+    def test_is_held_against_all_verdicts_on_a_rule_however_late_they_came(self) -> None:
+        fitted()
+        known = verdicts(400)
+        # Nothing was judged when any of them was raised; by now one rule is always right and the others never.
+        known.alerts.numbers[:, [NUMBERS.index("rule_confirmed"), NUMBERS.index("rule_dismissed")]] = 0
+        right = np.array([rule == "rule-0" for rule in known.alerts.rules], dtype=np.float64)
+
+        trained = train(known._replace(confirmed=right), known.alerts, None, TERMS)
+
+        assert trained.card["average_precision_by_rule"] == 1
+        assert trained.card["brier_by_rule"] < 0.001
+        assert not trained.adopted
+
+    def test_is_held_against_what_was_known_when_alerts_were_raised_where_that_is_more(self) -> None:
+        fitted()
+        known = verdicts(400)
+        confirmed = NUMBERS.index("rule_confirmed")
+        known.alerts.numbers[:, confirmed : confirmed + 2] = np.where(
+            known.confirmed[:, None] > 0, [9_000, 0], [0, 9_000]
+        )
+
+        card = train(known, known.alerts, None, TERMS).card
+
+        assert (card["average_precision_by_rule"], card["brier_by_rule"]) == (1, pytest.approx(0, abs=1e-6))
+
     def test_learns_only_what_was_judged_before_the_first_that_is_held_back(self) -> None:
         fitted()
         known = verdicts(400)
