@@ -17,7 +17,15 @@ SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
     "listings": ("listings.accepted", "identity.offers"),
     "risk": (
         *("risk.accepted", "risk.sightings", "listings.transactions", "listings.reviews", "listings.listings"),
-        *("identity.operators", "disputes.complaints", "identity.numbers", "listings.numbers", "risk.numbers"),
+        *(
+            "identity.operators",
+            "identity.contacts",
+            "identity.breaches",
+            "disputes.complaints",
+            "identity.numbers",
+            "listings.numbers",
+            "risk.numbers",
+        ),
     ),
     "credit": ("listings.transactions", "identity.operators", "risk.alerts", "disputes.complaints"),
     "disputes": ("identity.disclosures",),

@@ -29,6 +29,7 @@ from services.risk.window_store import Events
 from shared import migrations
 from shared.database import make_engine, make_sessions, transaction
 from shared.messaging import sequence
+from shared.process import settle_memory
 from shared.topics import ensure_topics
 
 EVENTS = 400_000
@@ -232,6 +233,8 @@ async def measure(anchors: Path, directory: Path) -> list[Result]:
         directory.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240
         await script(anchors, directory, "", "setup")
     stream = messages(directory)
+    # Looking through the stream for garbage stalled the producer, and looked like latency.
+    settle_memory()
     async with place() as at:
         await load(at.bootstrap, stream)
         await script(anchors, directory, at.bootstrap, "load")

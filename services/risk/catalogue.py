@@ -165,6 +165,13 @@ INCIDENTS: dict[str, Feature] = {
     "related_platforms": Feature(pl.Int64, "count", "days around", "Platforms that found them"),
     "related_affected": Feature(pl.Int64, "count", "days around", "Persons or accounts affected by all of them"),
 }
+CONTACTS: dict[str, Feature] = {
+    "contacts": Feature(pl.Int64, "count", "month", "Messages and enrolments of a sender without consent in force"),
+    "persons": Feature(pl.Int64, "count", "month", "Persons they went to"),
+}
+LEAKS: dict[str, Feature] = {
+    "late_to": Feature(pl.String, "authority or persons", "now", "Who was not told in time of a leak of personal data"),
+}
 TOTALS: dict[str, Feature] = {
     "stated_orders": Feature(pl.Int64, "count", "month", "Orders of the month as the platform sums them up"),
     "known_orders": Feature(pl.Int64, "count", "month", "Orders of the month that the platform sent"),
@@ -288,6 +295,8 @@ STREAMS: dict[str, dict[str, Feature]] = {
     "parcels": PARCELS,
     "weights": WEIGHTS,
     "incidents": INCIDENTS,
+    "contacts": CONTACTS,
+    "leaks": LEAKS,
     "totals": TOTALS,
     "operator_totals": OPERATOR_TOTALS,
     "flags": FLAGS,

@@ -12,6 +12,7 @@ from services.risk import (
     numbered,
     operators,
     parcel_weights,
+    persons,
     removals,
     review_signals,
     totals,
@@ -25,6 +26,9 @@ from shared.database import kept
 from shared.events.customs import DeclarationCleared, DeclarationLodged, InspectionRecorded
 from shared.events.disputes import ComplaintFiled, ComplaintResolved
 from shared.events.identity import (
+    BreachOverdue,
+    ConsentViolated,
+    ConsentViolationCleared,
     DisplayCorrected,
     DisplayViolated,
     OperatorCleared,
@@ -116,6 +120,16 @@ async def on_complaints(session: AsyncSession, received: Sequence[Received]) -> 
     await claims.file(session, [one.event for one in received])
 
 
+async def on_contacts(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Watch who writes to persons without consent."""
+    await persons.record_contacts(session, [one.event for one in received])
+
+
+async def on_leaks(session: AsyncSession, received: Sequence[Received]) -> None:
+    """Watch leaks that were told of late."""
+    await persons.record_leaks(session, [one.event for one in received])
+
+
 async def on_numbers(session: AsyncSession, received: Sequence[Received]) -> None:
     """Keep which of a platform's numbers came."""
     await numbered.record(session, [one.event for one in received])
@@ -149,4 +163,7 @@ HANDLERS: Handlers = {
     OperatorCleared: on_returns,
     DisplayViolated: on_displays,
     DisplayCorrected: on_displays,
+    ConsentViolated: on_contacts,
+    ConsentViolationCleared: on_contacts,
+    BreachOverdue: on_leaks,
 }

@@ -4,6 +4,7 @@ from services.risk.foresight_tables import Warned
 from services.risk.institution_tables import Institution
 from services.risk.ledger_tables import ChainLink
 from services.risk.numbering_tables import SentNumbers
+from services.risk.person_tables import ContactViolation
 from services.risk.propaganda_tables import Claim
 from services.risk.registered_tables import CustomsStanding
 from services.risk.removal_tables import ReviewRemovalsBatch
@@ -13,5 +14,16 @@ from shared import ingest_store
 from shared.migrations import run_migrations
 
 # The same metadata, once all files of tables have added to it.
-_TABLES = (ChainLink, Institution, Claim, CustomsStanding, WindowSlot, ReviewRemovalsBatch, Warned, SentNumbers, Offer)
+_TABLES = (
+    ChainLink,
+    Institution,
+    Claim,
+    CustomsStanding,
+    WindowSlot,
+    ReviewRemovalsBatch,
+    Warned,
+    SentNumbers,
+    Offer,
+    ContactViolation,
+)
 run_migrations(*{table.metadata for table in _TABLES}, ingest_store.metadata)

@@ -152,6 +152,8 @@ EXAMPLES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"settled_minor": None, "stated_minor": 4, "settled_currency": None, "currency": "CNY"},
     ),
     "payment_restated": ({"paid_shift_minor": -1}, {"paid_shift_minor": 0}),
+    "contacts_without_consent": ({"contacts": 3}, {"contacts": 2}),
+    "leak_told_late": ({"late_to": "persons"}, {"late_to": None}),
     "light_parcels": (
         {"light_improbability": 6.0, "light_parcels": 5, "light_share": 0.1},
         {"light_improbability": 60.0, "light_parcels": 50, "light_share": 0.09},
