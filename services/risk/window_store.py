@@ -2,29 +2,39 @@
 
 A batch is stored as it came in, a snapshot when what came since the last one is half as large: what is written grows
 with what comes, and a restart reads a snapshot and little more than half as much again. A snapshot is made ready in a
-thread and stored with a later batch: the alerts of those between do not wait for it.
+thread and stored beside later batches, whose alerts do not wait for it.
 """
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+import asyncpg
 import numpy as np
+import structlog
 import zstandard
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from services.risk.cells import Floats, Ints, Marks
 from services.risk.windows import HALF_LIFE_MS, Windows
 from shared.database import driver
 
+log = structlog.get_logger(__name__)
+
 LEAST_BYTES = 1 << 20
 
-_VERSIONS = "SELECT slot, version FROM window_slots WHERE slot = ANY ($1::smallint[])"
-_SNAPSHOTS = "SELECT slot, version, content FROM window_snapshots WHERE slot = ANY ($1::smallint[])"
-_BATCHES = """
-    SELECT b.slot, b.version, b.content FROM window_batches b LEFT JOIN window_snapshots s ON s.slot = b.slot
-    WHERE b.slot = ANY ($1::smallint[]) AND b.version > coalesce(s.version, 0) ORDER BY b.slot, b.version
-"""
+# In one statement: between two a snapshot may take the place of batches.
+_SLOTS, _SNAPSHOTS, _BATCHES = range(3)
+_STORED = f"""
+    SELECT slot, {_SLOTS} AS part, version, NULL::bytea AS content FROM window_slots WHERE slot = ANY ($1::smallint[])
+    UNION ALL
+    SELECT slot, {_SNAPSHOTS}, version, content FROM window_snapshots WHERE slot = ANY ($1::smallint[])
+    UNION ALL
+    SELECT b.slot, {_BATCHES}, b.version, b.content
+    FROM window_batches b LEFT JOIN window_snapshots s ON s.slot = b.slot
+    WHERE b.slot = ANY ($1::smallint[]) AND b.version > coalesce(s.version, 0)
+    ORDER BY slot, part, version
+"""  # noqa: S608 - numbers of ours
 _ADD = """
     WITH taken AS (SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[]) AS x (slot, version, content)),
     moved AS (
@@ -40,6 +50,7 @@ _SNAPSHOT = """
     INSERT INTO window_snapshots (slot, version, keys, evicted, content) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (slot) DO UPDATE SET version = excluded.version, keys = excluded.keys, evicted = excluded.evicted,
         content = excluded.content, taken_at = now()
+    WHERE window_snapshots.version < excluded.version
 """
 _DROP = "DELETE FROM window_batches WHERE slot = $1 AND version <= $2"
 
@@ -97,6 +108,7 @@ class Kept:
         self.snapshot_bytes = 0
         self.since_bytes = 0
         self.snapshot: Snapshot | None = None
+        self.storing: asyncio.Task[None] | None = None
 
 
 class Slots:
@@ -127,38 +139,58 @@ class Slots:
         versions = [self._kept[slot].version for slot in slots]
         if await connection.fetchval(_ADD, slots, versions, packed) != len(slots):
             raise StaleSlot("a slot took in something from somebody else")
+        engine = session.bind
+        assert isinstance(engine, AsyncEngine), "sessions are made of an engine"
         for slot in slots:
-            await _snapshot(session, slot, self._kept[slot])
+            _snapshot(engine, slot, self._kept[slot])
 
 
 async def _restore(session: AsyncSession, new: Mapping[int, Kept]) -> None:
-    connection = await driver(session)
-    for row in await connection.fetch(_VERSIONS, list(new)):
-        new[row["slot"]].version = row["version"]
-    for row in await connection.fetch(_SNAPSHOTS, list(new)):
-        new[row["slot"]].windows.restore(row["content"])
-        new[row["slot"]].snapshot_bytes = len(row["content"])
-    for row in await connection.fetch(_BATCHES, list(new)):
-        new[row["slot"]].windows.fold(*unpacked(row["content"]))
-        new[row["slot"]].since_bytes += len(row["content"])
+    for slot, part, version, content in await (await driver(session)).fetch(_STORED, list(new)):
+        kept = new[slot]
+        if part == _SLOTS:
+            kept.version = version
+        elif part == _SNAPSHOTS:
+            kept.windows.restore(content)
+            kept.snapshot_bytes = len(content)
+        else:
+            kept.windows.fold(*unpacked(content))
+            kept.since_bytes += len(content)
 
 
-async def _snapshot(session: AsyncSession, slot: int, kept: Kept) -> None:
-    """Begin a snapshot when it is due; store one that is ready, of whichever version."""
+def _snapshot(engine: AsyncEngine, slot: int, kept: Kept) -> None:
+    """Take a step towards a snapshot, at most one a batch: begin it when it is due, store it, note that it is stored.
+
+    What it was begun with is committed by the next batch: of one that is rolled back nothing is kept.
+    """
     if kept.snapshot is None:
         if kept.since_bytes >= max(LEAST_BYTES, kept.snapshot_bytes // 2):
             kept.snapshot = _begun(kept)
-        return
-    version, keys, evicted, since_bytes, packed = kept.snapshot
-    if not packed.done():
-        return
-    content, connection = packed.result(), await driver(session)
-    await connection.execute(_SNAPSHOT, slot, version, keys, evicted, content)
-    await connection.execute(_DROP, slot, version)
-    kept.snapshot, kept.snapshot_bytes = None, len(content)
-    kept.since_bytes -= since_bytes
+    elif kept.storing is None:
+        if kept.snapshot.content.done():
+            kept.storing = asyncio.create_task(_store(engine, slot, kept.snapshot))
+    elif kept.storing.done():
+        error, snapshot = kept.storing.exception(), kept.snapshot
+        kept.snapshot = kept.storing = None
+        if error is not None:
+            # It is made anew: the batches are still there.
+            log.warning("snapshot_not_stored", slot=slot, error=repr(error))
+            return
+        kept.snapshot_bytes = len(snapshot.content.result())
+        kept.since_bytes -= snapshot.since_bytes
 
 
 def _begun(kept: Kept) -> Snapshot:
     state, thread = kept.windows.copied(), asyncio.get_running_loop().run_in_executor
     return Snapshot(kept.version, state.known, state.evicted, kept.since_bytes, thread(None, state.pack))
+
+
+async def _store(engine: AsyncEngine, slot: int, snapshot: Snapshot) -> None:
+    """Put a snapshot in the place of batches, unless a newer one is there: the slot may be another process's by now."""
+    version, keys, evicted, _, content = snapshot
+    async with engine.connect() as connection:
+        raw = (await connection.get_raw_connection()).driver_connection
+        assert isinstance(raw, asyncpg.Connection), "the engine's driver"
+        async with raw.transaction():
+            await raw.execute(_SNAPSHOT, slot, version, keys, evicted, content.result())
+            await raw.execute(_DROP, slot, version)

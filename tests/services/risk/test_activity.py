@@ -245,12 +245,7 @@ class TestState:
         assert await counted(risk, "device", "north", "d") == 1
 
     async def test_is_snapshotted_as_it_grows_and_goes_on_from_there(self, risk: Service) -> None:
-        crowd = [order(number, device_ref=f"d{number}", address_ref=f"a{number}") for number in range(2_000)]
-        await handle(risk, crowd)
-        slot = key_of("device", "north", "d17") % SLOTS
-        events = [event for one in await sighted(risk) if (event := received_of(one)).slot == slot]
-        for _ in range(100):
-            await handle(risk, events)
+        slot = await crowded(risk)
 
         versions = await risk.rows("SELECT version FROM window_snapshots WHERE slot = $1", slot)
         behind = await risk.rows(
@@ -261,3 +256,23 @@ class TestState:
         assert versions
         assert behind[0]["n"] == 0
         assert await counted(risk, "device", "north", "d17") == 100
+
+    async def test_is_not_put_back_by_a_snapshot_of_an_owner_of_before(self, risk: Service) -> None:
+        slot = await crowded(risk)
+        await risk.rows("UPDATE window_snapshots SET version = 1000000, keys = -1 WHERE slot = $1", slot)
+
+        await crowded(risk)
+
+        (kept,) = await risk.rows("SELECT version, keys FROM window_snapshots WHERE slot = $1", slot)
+        assert (kept["version"], kept["keys"]) == (1_000_000, -1)
+
+
+async def crowded(service: Service) -> int:
+    """Let the keys of a slot act until it has been snapshotted several times; return the slot of device d17."""
+    crowd = [order(number, device_ref=f"d{number}", address_ref=f"a{number}") for number in range(2_000)]
+    await handle(service, crowd)
+    slot = key_of("device", "north", "d17") % SLOTS
+    events = [event for one in await sighted(service) if (event := received_of(one)).slot == slot]
+    for _ in range(100):
+        await handle(service, events)
+    return slot
