@@ -47,6 +47,8 @@ async def around(connection: Connection, policy_on: PolicyOn, batch: Sequence[St
     alike_ones = await reading.read_around({value for value in leaving if value.kind in SKETCHED})
     # Where one lets go of a value, all others who hold it may be linked to one another.
     certain = operators | alike_ones | reading.concerned(leaving.keys())[0]
+    # A pair is weighed as on the day of its newest file, which need not be one of the batch.
+    days |= {day for day in (holder.stated_at.date() for holder in members) if day > min(days)}
     reached = await _reached(reading, policy_on, days, sides, near - certain)
     network = Network(policy_on)
     await _read_rings(connection, network, certain | reached, (weighed | near) - certain - reached)
@@ -129,7 +131,7 @@ class _Reading:
 
 
 async def _reached(
-    reading: _Reading, policy_on: PolicyOn, days: Iterable[date], sides: dict[UUID, Side], others: set[UUID]
+    reading: _Reading, policy_on: PolicyOn, days: Set[date], sides: dict[UUID, Side], others: set[UUID]
 ) -> set[UUID]:
     """Return which of others may be linked to an operator of a batch at all; of the rest nothing else is read."""
     shared: dict[Pair, dict[int, int]] = defaultdict(dict)
@@ -139,7 +141,8 @@ async def _reached(
         if value.kind != Kind.BAND:
             kinds[value.kind] = min(fewest, kinds.get(value.kind, fewest))
     sketches = await store.read_sketches(reading.connection, {b for _, b in shared})
-    policies = _policies(policy_on, {*days, *(one.stated_at.date() for own in sketches.values() for one in own)})
+    theirs = {one.stated_at.date() for own in sketches.values() for one in own}
+    policies = _policies(policy_on, {*days, *(day for day in theirs if day > min(days))})
     reached: set[UUID] = set()
     for policy in policies:
         alone = most_possible(policy, {})
