@@ -74,7 +74,7 @@ fmt: $(STAMP) ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## benchmarks into docs/benchmarks.md and var/bench.json (ONLY=<prefix> ANCHORS=<directory>)
+bench: $(STAMP) ## benchmarks into docs/benchmarks.md and var/bench.json (ONLY=<prefix> ANCHORS=<directory> REGISTRATIONS=<n> MEMBERS=<n>)
 	$(BIN)/python -m deploy.kafka.cluster --fetch
 	POLARS_MAX_THREADS=1 $(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ANCHORS),--anchors $(ANCHORS))
 

@@ -15,7 +15,7 @@ from benchmarks.register import account_of, operator_of, register
 from benchmarks.results import Result
 from deploy.databases import plain
 from services.identity.search_questions import Wanted, named
-from services.identity.search_store import Found, record
+from services.identity.search_store import Found, record, searched
 from shared.clock import utc_now
 from shared.database import Sessions, driver, transaction
 
@@ -120,7 +120,7 @@ async def _fill(sessions: Sessions, owner_url: str, firms: Sequence[Firm]) -> No
             for n, one in enumerate(firms[first : first + _AT_ONCE], start=first + 1)
         ]
         async with transaction(sessions) as session:
-            await record(session, part)
+            await record(await driver(session), [searched(one) for one in part], {})
     connection = await asyncpg.connect(plain(owner_url), timeout=10)
     try:
         await connection.execute("VACUUM ANALYZE searched_accounts, name_pieces, name_piece_counts", timeout=600)

@@ -1,113 +1,134 @@
-"""Registration files through the batch door and the worker of identity: how many a second, each by itself."""
+"""Registration files through the batch door and the worker of identity: how many a second, each by itself and both."""
 
 import asyncio
+import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import msgspec
-from aiokafka import TopicPartition
 from stdnum.cn import uscc
 
 from benchmarks.invented_names import firm
 from benchmarks.postgres import databases
+from benchmarks.registration_members import APPLIED, POSTED, apply_all, members
 from benchmarks.results import Result
 from deploy.tokens import Issuer
 from services.identity.app import create_app
-from services.identity.handlers import handlers
 from services.identity.numbers import organisation_check_digit
 from services.identity.settings import Settings
-from services.identity.vault import Vault
 from shared.auth import Role
 from shared.bodies import BATCH
 from shared.database import Sessions, driver, transaction
-from shared.events.base import Envelope
 from shared.events.platform import OperatorRegistered
-from shared.messaging import unpack
-from shared.process import settle_memory
-from shared.received import Received
 
-_REGISTRATIONS = 100_000
-_POSTED = 500
-_APPLIED = 2_000
+_REGISTRATIONS, _MEMBERS = 100_000, 2
 _PLATFORM = "north"
 _SIGNS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _WAYS = ("路", "街", "大道", "东路", "西路", "巷")
 _CITIES = ("深圳市", "杭州市", "广州市", "义乌市", "苏州市", "成都市", "宁波市", "青岛市")
-_PLACE = TopicPartition("identity.accepted", 0)
-_envelope = msgspec.json.Decoder(Envelope).decode
-_event = msgspec.json.Decoder(OperatorRegistered).decode
+_AT_ONCE = ", while the door took them: from the first request to the last commit"
+# What each file leaves: rows of a table, or facts of a topic.
+_LEFT = """
+    SELECT least((SELECT count(*) FROM registration_files), (SELECT count(*) FROM link_sketches),
+        (SELECT count(*) FROM searched_accounts), (SELECT count(*) FROM file_digests),
+        (SELECT sum(count) / 2 FROM outbox WHERE topic = 'identity.operators'))
+"""
+
+
+class _Asked(NamedTuple):
+    """How many files there are, how many members of the worker, and whether they work while the door takes files."""
+
+    files: int
+    members: int
+    at_once: bool
 
 
 def registrations_per_s() -> Result:
-    """Return how many registrations a second go through the slower of both, the door and the worker."""
-    return asyncio.run(_measure())
+    """Return how many registrations a second go through the slower of both, the door and the worker, each by itself."""
+    return asyncio.run(_measure(_asked(at_once=False)))
 
 
-async def _measure() -> Result:
-    async with _identity() as (client, vault, sessions):
-        door = await _through_door(client, _REGISTRATIONS)
-        batches = [batch async for batch in _accepted(sessions)]
-        settle_memory()
-        worker = await _through_worker(vault, sessions, batches)
-    slower = min(door, worker)
+def registrations_at_once_per_s() -> Result:
+    """Return how many registrations a second go through both at once, from the first request to the last commit."""
+    return asyncio.run(_measure(_asked(at_once=True)))
+
+
+def _asked(*, at_once: bool) -> _Asked:
+    """Return what is asked for: `REGISTRATIONS` and `MEMBERS` say how many."""
+    files, members_ = os.environ.get("REGISTRATIONS", _REGISTRATIONS), os.environ.get("MEMBERS", _MEMBERS)
+    return _Asked(int(files), int(members_), at_once)
+
+
+async def _measure(asked: _Asked) -> Result:
+    async with _identity() as (client, environment, sessions):
+        # Made up beforehand: that is not the door's work.
+        path = Path(environment["VAR_DIR"]) / "bodies"
+        path.write_bytes(b"\n".join(_bodies(asked.files)))
+        door, worker = await (_both if asked.at_once else _one_after_the_other)(client, path, environment, asked)
+        async with transaction(sessions) as session:
+            left = await (await driver(session)).fetchval(_LEFT)
+        if left != asked.files:
+            raise RuntimeError(f"of {asked.files} files {left} left everything that they should")
+    name = "identity.registrations_at_once_per_s" if asked.at_once else "identity.registrations_per_s"
     return Result(
-        name="identity.registrations_per_s",
-        value=slower,
+        name=name,
+        value=min(door, worker),
         unit="registrations/s",
-        command="make bench ONLY=identity.registrations_per_s",
-        notes=[
-            f"{_REGISTRATIONS:,} files of as many firms, into an empty register",
-            f"door {door:,.0f}/s, {_POSTED} a request, one after the other, the client in the same process",
-            f"worker {worker:,.0f}/s, one member, {_APPLIED:,} a transaction, read from the accepted log without Kafka",
-        ],
+        command=f"make bench ONLY={name}{'' if asked.files == _REGISTRATIONS else f' REGISTRATIONS={asked.files}'}",
+        notes=_notes(asked, door, worker),
     )
 
 
-async def _through_door(client: httpx.AsyncClient, count: int) -> float:
-    bodies = list(_bodies(count))
+def _notes(asked: _Asked, door: float, worker: float) -> list[str]:
+    how = f"{APPLIED:,} a transaction, read from the accepted log without Kafka{_AT_ONCE if asked.at_once else ''}"
+    return [
+        f"{asked.files:,} files of as many firms, into an empty register",
+        f"door {door:,.0f}/s, {POSTED} a request, one after the other",
+        f"worker {worker:,.0f}/s, {asked.members} members, {how}",
+    ]
+
+
+async def _one_after_the_other(
+    client: httpx.AsyncClient, path: Path, environment: dict[str, str], asked: _Asked
+) -> tuple[float, float]:
+    async with members(asked.members, asked.files, environment) as running:
+        door = await _through_door(client, path, asked.files)
+        began = time.perf_counter()
+        await apply_all(running)
+    return door, asked.files / (time.perf_counter() - began)
+
+
+async def _both(
+    client: httpx.AsyncClient, path: Path, environment: dict[str, str], asked: _Asked
+) -> tuple[float, float]:
+    async with members(asked.members, asked.files, environment) as running:
+        began = time.perf_counter()
+        door, _ = await asyncio.gather(_through_door(client, path, asked.files), apply_all(running))
+    return door, asked.files / (time.perf_counter() - began)
+
+
+async def _through_door(client: httpx.AsyncClient, path: Path, count: int) -> float:
     began = time.perf_counter()
-    for body in bodies:
-        answer = await client.post("/v1/events", content=body)
-        if answer.status_code != httpx.codes.ACCEPTED or answer.json()["rejected"]:
-            raise RuntimeError(f"the door refused: {answer.text[:500]}")
+    with path.open("rb") as bodies:
+        for body in bodies:
+            answer = await client.post("/v1/events", content=body)
+            if answer.status_code != httpx.codes.ACCEPTED or answer.json()["rejected"]:
+                raise RuntimeError(f"the door refused: {answer.text[:500]}")
     return count / (time.perf_counter() - began)
-
-
-async def _through_worker(vault: Vault, sessions: Sessions, batches: Sequence[Sequence[Received]]) -> float:
-    on_operators = handlers(vault)[OperatorRegistered]
-    began = time.perf_counter()
-    for batch in batches:
-        async with transaction(sessions) as session:
-            await on_operators(session, batch)
-    return sum(map(len, batches)) / (time.perf_counter() - began)
-
-
-async def _accepted(sessions: Sessions) -> AsyncIterator[list[Received]]:
-    async with transaction(sessions) as session:
-        rows = await (await driver(session)).fetch("SELECT body FROM outbox WHERE topic = $1 ORDER BY id", _PLACE.topic)
-    messages = [_received(_envelope(message.value)) for row in rows for message in unpack(row["body"])]
-    for first in range(0, len(messages), _APPLIED):
-        yield messages[first : first + _APPLIED]
-
-
-def _received(event: Envelope) -> Received:
-    named = {"ce_id": event.id, "ce_type": event.type, "ce_source": event.source, "ce_time": event.time or ""}
-    headers = {name: text.encode() for name, text in named.items()}
-    return Received(_event(event.data), headers, _PLACE, 0)
 
 
 def _bodies(count: int) -> Iterator[bytes]:
     draw = Random(5)
-    for first in range(0, count, _POSTED):
-        events = [_registered(draw, number) for number in range(first, min(first + _POSTED, count))]
+    for first in range(0, count, POSTED):
+        events = [_registered(draw, number) for number in range(first, min(first + POSTED, count))]
         yield msgspec.json.encode(events)
 
 
@@ -148,8 +169,8 @@ def _number(draw: Random) -> str:
 
 
 @asynccontextmanager
-async def _identity() -> AsyncIterator[tuple[httpx.AsyncClient, Vault, Sessions]]:
-    """Yield a client of identity as a platform, its vault and its sessions, on a PostgreSQL of its own."""
+async def _identity() -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, str], Sessions]]:
+    """Yield a platform's client of identity, what its worker is told, and its sessions, on a PostgreSQL of its own."""
     async with AsyncExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp"))
         directory = Path(name)
@@ -169,4 +190,9 @@ async def _identity() -> AsyncIterator[tuple[httpx.AsyncClient, Vault, Sessions]
         headers = {"authorization": f"Bearer {token}", "content-type": BATCH}
         transport = httpx.ASGITransport(app=app)
         client = httpx.AsyncClient(transport=transport, base_url="http://identity", headers=headers, timeout=60)
-        yield await stack.enter_async_context(client), app.state.vault, app.state.sessions
+        environment = {
+            "IDENTITY_DATABASE_URL": urls["identity"].app,
+            "IDENTITY_KEYS_DATABASE_URL": urls["identity_keys"].app,
+            "VAR_DIR": name,
+        }
+        yield await stack.enter_async_context(client), environment, app.state.sessions

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import clocks
 from shared.clock_store import About, reckoned
 from shared.clocks import Clock
-from shared.database import columns, driver, text_array
+from shared.database import Executes, columns, driver, text_array
 
 _RUNNING = """
     SELECT id, kind, subject, clock::text FROM clocks
@@ -67,10 +67,9 @@ class ClockSet:
             if one.kind in kinds and one.clock.state in ("running", "paused"):
                 one.clock = clocks.close(one.clock, at=max(at, one.clock.started_at), evidence=evidence)
 
-    async def write(self, session: AsyncSession) -> None:
+    async def write(self, connection: Executes) -> None:
         """Store what was begun and closed."""
         everything = [kept for clocks_of in self.kept.values() for kept in clocks_of]
-        connection = await driver(session)
         if new := [_new_row(kept, kept.about) for kept in everything if kept.about is not None]:
             forms = (list, text_array, list, text_array, text_array, list, text_array, text_array, list, list, list)
             await connection.execute(_START, *columns(new, *forms))

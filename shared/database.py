@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
 
 import asyncpg
-from sqlalchemy import MetaData
+from sqlalchemy import ARRAY, ColumnElement, MetaData, Uuid, any_, literal
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import InstrumentedAttribute
 
 EVERY_PLATFORM = "*"
 NO_PLATFORM = ""
@@ -135,6 +137,18 @@ async def driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
         raw = (await connection.get_raw_connection()).driver_connection
     assert isinstance(raw, asyncpg.Connection)
     return raw
+
+
+class Executes(Protocol):
+    """What statements are handed to: a connection, or what keeps them for one."""
+
+    async def execute(self, query: str, /, *values: Any) -> object:
+        """Execute a statement, or see to it that it will be."""
+
+
+def among(column: InstrumentedAttribute[Any], ids: Iterable[UUID]) -> ColumnElement[bool]:
+    """Return the condition that a column is one of many ids: as one array, where `in_()` has a parameter for each."""
+    return column == any_(literal(list(ids), ARRAY(Uuid)))
 
 
 def text_array(items: Sequence[str]) -> str:

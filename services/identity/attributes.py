@@ -12,6 +12,7 @@ from services.identity.blind import BlindIndex
 from services.identity.conditions import File
 from services.identity.names import company_name, company_shingles, person_name
 
+# Hashes of a band; they are taken two by two.
 _BAND_HASHES = 2
 _BANDS = 6
 _SEED = 21
@@ -102,7 +103,8 @@ def _value(blind: BlindIndex, kind: Kind, text: str) -> Value:
 
 
 def _pieces(blind: BlindIndex, kind: Kind, pieces: Iterable[str]) -> frozenset[int]:
-    return frozenset(blind.number(kind, piece) for piece in pieces)
+    number = blind.number
+    return frozenset([number(kind, piece) for piece in pieces])
 
 
 def _bands(blind: BlindIndex, pieces: frozenset[str]) -> frozenset[Value]:
@@ -115,5 +117,6 @@ def _bands(blind: BlindIndex, pieces: frozenset[str]) -> frozenset[Value]:
     sketch = RMinHash(num_perm=_BANDS * _BAND_HASHES, seed=_SEED)
     sketch.update(sorted(pieces))
     digest = sketch.digest()
-    cut = (digest[place : place + _BAND_HASHES] for place in range(0, len(digest), _BAND_HASHES))
-    return frozenset(_value(blind, Kind.BAND, f"{band} {hashes}") for band, hashes in enumerate(cut))
+    kind, value = int(Kind.BAND), blind.value
+    cut = enumerate(zip(digest[::2], digest[1::2], strict=True))
+    return frozenset(Value(kind, value(kind, f"{band} {hashes}")) for band, hashes in cut)

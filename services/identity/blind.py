@@ -1,18 +1,19 @@
 """Blind values: keyed hashes by which two values are known to be equal, and by which nobody can read them."""
 
-import hmac
+import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-_BYTES = 16
+BYTES = 16
 _KEY_BYTES = 32
 _KEPT = 50_000
 
 
 class BlindIndex:
-    """Hashes values with one key (HMAC-SHA256). Equal values of a kind give equal hashes, as long as the key lives.
+    """Hashes values with one key (BLAKE2b, RFC 7693). Equal values of a kind give equal hashes, as long as it lives.
 
     Without the key a value cannot be found by trying all phone numbers there are, as it could be in a plain hash.
     """
@@ -20,23 +21,35 @@ class BlindIndex:
     def __init__(self, key: bytes) -> None:
         if len(key) < _KEY_BYTES:
             raise ValueError(f"a key of a blind index has {_KEY_BYTES} bytes or more")
-        self._key = key
+        # A key longer than the hash takes one of is hashed itself. What has taken in the key is begun from each time.
+        self._begun = hashlib.blake2b(key=_fitting(key), digest_size=BYTES)
         # The same pairs of characters make up all names and addresses.
-        self._numbers = lru_cache(maxsize=_KEPT)(self._number)
+        self.number = lru_cache(maxsize=_KEPT)(self._number)
 
     def value(self, kind: int, text: str) -> bytes:
         """Return the blind form of a normalised value: 16 bytes, another for the same text of another kind."""
-        return self._hash(kind, text)[:_BYTES]
+        hashed = self._begun.copy()
+        hashed.update(b"%d\0" % kind + text.encode("utf-8", "surrogatepass"))
+        return hashed.digest()
 
-    def number(self, kind: int, text: str) -> int:
-        """Return the blind form of a part of a value as a number that fits PostgreSQL's `bigint`."""
-        return self._numbers(kind, text)
+    def of_parts(self, kind: int, whole: bytes, parts: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return the blind form of each of the named parts of something: 16 bytes, another for the same of another."""
+        begun = self._begun.copy()
+        begun.update(b"%d\0%d\0%b" % (kind, len(whole), whole))
+        found = {}
+        for name, value in parts.items():
+            hashed = begun.copy()
+            hashed.update(b"%b\0%b" % (name.encode(), value))
+            found[name] = hashed.digest()
+        return found
 
     def _number(self, kind: int, text: str) -> int:
-        return int.from_bytes(self._hash(kind, text)[:8], "big", signed=True)
+        """Return the blind form of a part of a value as a number that fits PostgreSQL's `bigint`."""
+        return int.from_bytes(self.value(kind, text)[:8], "big", signed=True)
 
-    def _hash(self, kind: int, text: str) -> bytes:
-        return hmac.digest(self._key, b"%d\0" % kind + text.encode("utf-8", "surrogatepass"), "sha256")
+
+def _fitting(key: bytes) -> bytes:
+    return key if len(key) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.blake2b(key).digest()
 
 
 def read_key(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 from opencc import OpenCC
 
@@ -14,6 +15,7 @@ _UMLAUT = re.compile("(?<=[aou])e+")
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 # Characters that are written without spaces between words: Han, kana and Hangul.
 DENSE = HAN + "\u3005\u3040-\u30ff\uac00-\ud7a3"
+_DENSE = re.compile(f"[{DENSE}]")
 _LETTERS = re.compile(rf"[{DENSE}]|\d+|[^\W\d_{DENSE}]+")
 
 
@@ -41,6 +43,7 @@ class _Simplified(dict[int, str]):
 _SIMPLIFIED = _Simplified()
 
 
+@lru_cache(maxsize=20_000)
 def tidy(text: str) -> str:
     """Return a text without differences of width, case, accent and script that mean nothing to a reader."""
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text).casefold()).translate(_LATIN)
@@ -56,7 +59,7 @@ def words(text: str) -> list[str]:
 
 def is_dense(word: str) -> bool:
     """Tell whether a word is of a script without spaces between words."""
-    return re.match(f"[{DENSE}]", word) is not None
+    return _DENSE.match(word) is not None
 
 
 def shingles(parts: Iterable[str]) -> frozenset[str]:

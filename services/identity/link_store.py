@@ -4,27 +4,38 @@ import struct
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from services.identity.attributes import Attributes, Kind, Sketch, Value
-from services.identity.linking import Link, Reason
+from services.identity.blind import BYTES
+from services.identity.linking import Link, Reason, alike
 from services.identity.network import Banned, Holder, Pair, Return
+from shared.database import Executes, columns, number_array, text_array
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 ACCOUNTS_BY_ID = "SELECT * FROM link_sketches WHERE account_id = ANY($1::uuid[])"
 ACCOUNTS_BY_OPERATOR = "SELECT * FROM link_sketches WHERE operator_id = ANY($1::uuid[])"
-_VALUES = "SELECT account_id, kind, blind FROM blind_values WHERE account_id = ANY($1::uuid[]) AND held_to IS NULL"
-_HOLDERS = """
-    SELECT x.kind, x.blind, h.operator_id
-    FROM unnest($1::smallint[], $2::bytea[], $3::int[]) AS x (kind, blind, most)
-    CROSS JOIN LATERAL (SELECT DISTINCT operator_id FROM blind_values b
-        WHERE b.kind = x.kind AND b.blind = x.blind AND b.held_to IS NULL LIMIT x.most) h
+_SKETCHES = """
+    SELECT operator_id, stated_at, name, name_pieces, address_kind, address, address_numbers, address_pieces
+    FROM link_sketches WHERE operator_id = ANY($1::uuid[])
 """
+_VALUES = "SELECT account_id, kind, blind FROM blind_values WHERE account_id = ANY($1::uuid[]) AND held_to IS NULL"
+# A blind value is another one of another kind, so that it is found by itself. Of one that as many hold as are asked for
+# nobody needs to know who they are.
+_HOLDERS = f"""
+    SELECT x.n::int AS n, CASE WHEN cardinality(h.held) < x.most THEN h.held END AS held
+    FROM unnest($2::text::int[]) WITH ORDINALITY AS x (most, n)
+    CROSS JOIN LATERAL (SELECT array_agg(operator_id) AS held FROM (SELECT DISTINCT operator_id FROM blind_values b
+        WHERE b.blind = substring($1::bytea FROM {BYTES} * (x.n::int - 1) + 1 FOR {BYTES}) AND b.held_to IS NULL
+        LIMIT x.most) AS o) AS h
+    WHERE h.held IS NOT NULL
+"""  # noqa: S608 - a number of ours
 _LINKS = """
     SELECT operator_id, other_operator_id, score, reasons::text FROM operator_links WHERE operator_id = ANY($1::uuid[])
     UNION SELECT operator_id, other_operator_id, score, reasons::text FROM operator_links
@@ -50,13 +61,21 @@ _CLOSE = """
     FROM unnest($1::uuid[], $2::smallint[], $3::bytea[], $4::timestamptz[]) AS x (account_id, kind, blind, at)
     WHERE b.account_id = x.account_id AND b.kind = x.kind AND b.blind = x.blind AND b.held_to IS NULL
 """
-_OPEN = """
+# The values of an account that begin at one moment come in one piece, a byte of kind and those of the value for each.
+_OPEN_NEW = f"""
     INSERT INTO blind_values (account_id, kind, blind, held_from, held_to, operator_id, platform_id)
-    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::bytea[], $4::timestamptz[], $5::timestamptz[], $6::uuid[],
-        $7::text[])
+    SELECT a, get_byte(k, n), substring(b FROM {BYTES} * n + 1 FOR {BYTES}), f, t, o, p
+    FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::timestamptz[], $5::timestamptz[], $6::uuid[],
+        $7::text::text[]) AS x (a, k, b, f, t, o, p)
+    CROSS JOIN LATERAL generate_series(0, length(k) - 1) AS n
+"""  # noqa: S608 - a number of ours
+_OPEN = (
+    _OPEN_NEW
+    + """
     ON CONFLICT (account_id, kind, blind, held_from) DO UPDATE
         SET held_to = excluded.held_to, operator_id = excluded.operator_id
 """
+)
 _PUT_LINKS = """
     INSERT INTO operator_links (operator_id, other_operator_id, score, reasons, found_at)
     SELECT a, b, s, r::jsonb, t
@@ -93,15 +112,55 @@ async def read_accounts(connection: Connection, statement: str, ids: Collection[
     return [_account(row, held[row["account_id"]]) for row in rows]
 
 
-async def read_holders(connection: Connection, most: Mapping[Value, int]) -> dict[Value, set[UUID]]:
-    """Return which operators hold each value, of one that many hold as many as are asked for, whichever."""
-    ordered = sorted(most)
-    found: dict[Value, set[UUID]] = {value: set() for value in ordered}
-    if ordered:
-        kinds, blinds = [value.kind for value in ordered], [value.blind for value in ordered]
-        rows = await connection.fetch(_HOLDERS, kinds, blinds, [most[value] for value in ordered])
-        for kind, blind, operator in rows:
-            found[Value(kind, blind)].add(operator)
+class Sketches:
+    """The name and the address of an account, read from its row when they are compared, and the moment it is of."""
+
+    __slots__ = ("_address", "_name", "_row", "stated_at")
+
+    def __init__(self, row: asyncpg.Record) -> None:
+        self._row = row
+        self.stated_at: datetime = row["stated_at"]
+        self._name: Sketch | None = None
+        self._address: Sketch | None = None
+
+    def has_like_name(self, names: Iterable[Sketch], least: float) -> bool:
+        """Tell whether one of some names is alike and not the same."""
+        if self._name is None:
+            self._name = _name(self._row)
+        return self._name is not None and any(alike(one, self._name, least) for one in names)
+
+    def has_like_address(self, addresses: Iterable[Sketch], least: float) -> bool:
+        """Tell whether one of some addresses is alike and not the same."""
+        numbers = self._row["address_numbers"]
+        for one in addresses:
+            # Pieces need not be read of those that differ in that.
+            if one.numbers == numbers:
+                if self._address is None:
+                    self._address = _address(self._row)
+                if self._address is not None and alike(one, self._address, least):
+                    return True
+        return False
+
+
+async def read_sketches(connection: Connection, operators: Collection[UUID]) -> dict[UUID, list[Sketches]]:
+    """Return names and addresses of the accounts of some operators."""
+    found: dict[UUID, list[Sketches]] = {operator: [] for operator in operators}
+    for row in await connection.fetch(_SKETCHES, sorted(operators)) if operators else ():
+        found[row["operator_id"]].append(Sketches(row))
+    return found
+
+
+async def read_holders(connection: Connection, values: Sequence[Value], most: Sequence[int]) -> dict[Value, set[UUID]]:
+    """Return which operators hold values, of those that anyone holds.
+
+    Where as many hold one as are asked for, somebody stands for each.
+    """
+    found: dict[Value, set[UUID]] = {}
+    if values:
+        for place, held in await connection.fetch(_HOLDERS, _joined(values)[1], number_array(most)):
+            found[values[place - 1]] = (
+                set(held) if held is not None else {_stand_in(one) for one in range(most[place - 1])}
+            )
     return found
 
 
@@ -117,25 +176,47 @@ async def read_returns(connection: Connection, operators: Collection[UUID]) -> d
     return {row["account_id"]: _return(row) for row in rows}
 
 
-async def put_accounts(connection: Connection, accounts: Iterable[Holder]) -> None:
+async def put_accounts(connection: Executes, accounts: Iterable[Holder]) -> None:
     """Store what accounts are, but for the values they hold."""
     if rows := [_row(account) for account in accounts]:
         await connection.execute(_PUT_ACCOUNTS, *zip(*rows, strict=True))
 
 
-async def close_values(connection: Connection, rows: Sequence[tuple[UUID, int, bytes, datetime]]) -> None:
+async def close_values(connection: Executes, rows: Sequence[tuple[UUID, int, bytes, datetime]]) -> None:
     """Let values end."""
     if rows:
         await connection.execute(_CLOSE, *zip(*rows, strict=True))
 
 
-async def open_values(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    """Let values begin: account, kind, value, from, to, operator and platform of each."""
+class Begun(NamedTuple):
+    """When an account begins to hold some values, and until when it does."""
+
+    account_id: UUID
+    held_from: datetime
+    held_to: datetime | None
+    operator_id: UUID
+    platform_id: str
+
+
+async def open_values(connection: Executes, begun: Mapping[Begun, Collection[Value]], *, are_new: bool) -> None:
+    """Let values begin; those of accounts that held none before `are_new`."""
+    rows = [(one[0], *_joined(own), *one[1:]) for one, own in begun.items()]
     if rows:
-        await connection.execute(_OPEN, *zip(*rows, strict=True))
+        forms = (list, list, list, list, list, list, text_array)
+        await connection.execute(_OPEN_NEW if are_new else _OPEN, *columns(rows, *forms))
 
 
-async def put_links(connection: Connection, links: Mapping[Pair, Link | None], found: Mapping[Pair, datetime]) -> None:
+@lru_cache(maxsize=1_000)
+def _stand_in(number: int) -> UUID:
+    return UUID(int=number)
+
+
+def _joined(values: Collection[Value]) -> tuple[bytes, bytes]:
+    """Return the kinds of values, a byte each, and their blind forms, one behind the other."""
+    return bytes([value[0] for value in values]), b"".join([value[1] for value in values])
+
+
+async def put_links(connection: Executes, links: Mapping[Pair, Link | None], found: Mapping[Pair, datetime]) -> None:
     """Store links, or end them where there is none; those that were `found` now begin then, the others stay."""
     gone = [pair for pair, known in links.items() if known is None or pair in found]
     if gone:
@@ -150,7 +231,7 @@ async def put_links(connection: Connection, links: Mapping[Pair, Link | None], f
 
 
 async def put_returns(
-    connection: Connection, returns: Mapping[UUID, tuple[Holder, Return | None]], found: Mapping[UUID, datetime]
+    connection: Executes, returns: Mapping[UUID, tuple[Holder, Return | None]], found: Mapping[UUID, datetime]
 ) -> None:
     """Store which accounts are linked to banned ones, or forget it of those that no longer are."""
     gone = [account for account, (_, known) in returns.items() if known is None or account in found]
@@ -176,17 +257,23 @@ def write_reasons(known: Link) -> str:
 
 
 def _account(row: asyncpg.Record, held: Sequence[Value]) -> Holder:
-    name = Sketch(Value(Kind.NAME, row["name"]), b"", _read_pieces(row["name_pieces"])) if row["name"] else None
-    there = None
-    if row["address"]:
-        value = Value(row["address_kind"], row["address"])
-        there = Sketch(value, row["address_numbers"], _read_pieces(row["address_pieces"]))
     bands = frozenset(value for value in held if value.kind == Kind.BAND)
     fields = ("account_id", "platform_id", "operator_ref", "operator_id", "opened_at", "stated_at", "banned_at")
     return Holder(
         **{name: row[name] for name in fields},
-        attributes=Attributes(frozenset(held) - bands, bands, name, there),
+        attributes=Attributes(frozenset(held) - bands, bands, _name(row), _address(row)),
     )
+
+
+def _name(row: asyncpg.Record) -> Sketch | None:
+    return Sketch(Value(Kind.NAME, row["name"]), b"", _read_pieces(row["name_pieces"])) if row["name"] else None
+
+
+def _address(row: asyncpg.Record) -> Sketch | None:
+    if not row["address"]:
+        return None
+    value = Value(row["address_kind"], row["address"])
+    return Sketch(value, row["address_numbers"], _read_pieces(row["address_pieces"]))
 
 
 def _row(account: Holder) -> tuple[Any, ...]:

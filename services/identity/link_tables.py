@@ -40,9 +40,7 @@ class BlindValue(Base):
 
     __tablename__ = "blind_values"
     # By operator, so that those who hold a value are counted without reading all of a chain's accounts.
-    __table_args__ = (
-        Index("ix_blind_values_held", "kind", "blind", "operator_id", postgresql_where=text("held_to IS NULL")),
-    )
+    __table_args__ = (Index("ix_blind_values_held", "blind", "operator_id", postgresql_where=text("held_to IS NULL")),)
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[int] = mapped_column(SmallInteger, primary_key=True)

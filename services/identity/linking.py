@@ -20,6 +20,9 @@ _WHOLE: tuple[tuple[Kind, str], ...] = (
     (Kind.NAME, "name"),
 )
 NAMES: Mapping[int, str] = {int(kind): name for kind, name in _WHOLE}
+_PLACES = frozenset({int(Kind.ADDRESS), int(Kind.PLACE)})
+# Weights are rounded one by one, each up by half of this at the most.
+_ROUNDED = 10 * 10**-_DIGITS
 REASONS = (*NAMES.values(), "name_near", "address_near", "registration")
 
 HoldersOf = Callable[[Value], int]
@@ -92,22 +95,35 @@ class Link(NamedTuple):
 
 
 class Side(NamedTuple):
-    """Everything the files of one operator's accounts say."""
+    """Everything the files of one operator's accounts say; `all` is whole values and bands."""
 
     values: frozenset[Value]
     bands: frozenset[Value]
+    all: frozenset[Value]
     names: frozenset[Sketch]
     addresses: frozenset[Sketch]
+
+
+class Possible(NamedTuple):
+    """What two operators can come to at the most: by what they share, by names and by addresses that are alike."""
+
+    whole: float
+    name: float
+    address: float
 
 
 def side(files: Iterable[Attributes]) -> Side:
     """Unite what several files of one operator say."""
     all_files = list(files)
+    if len(all_files) == 1:
+        (file,) = all_files
+        return Side(file.values, file.bands, file.all(), _one(file.name), _one(file.address))
     return Side(
         frozenset().union(*(file.values for file in all_files)),
         frozenset().union(*(file.bands for file in all_files)),
-        frozenset(file.name for file in all_files if file.name is not None),
-        frozenset(file.address for file in all_files if file.address is not None),
+        frozenset().union(*(file.all() for file in all_files)),
+        frozenset().union(*(_one(file.name) for file in all_files)),
+        frozenset().union(*(_one(file.address) for file in all_files)),
     )
 
 
@@ -116,18 +132,28 @@ def link(a: Side, b: Side, holders: HoldersOf, policy: Policy) -> Link:
 
     Values that differ say nothing against it: who hides changes what can be changed.
     """
-    reasons = [
-        Reason(name, policy.weight(name, count), count)
-        for kind, name in _WHOLE
-        if (count := _fewest(a.values & b.values, kind, holders)) is not None
-    ]
-    whole = {reason.kind for reason in reasons}
-    if "name" not in whole:
+    fewest = _fewest(a.values & b.values, holders)
+    reasons = [Reason(name, policy.weight(name, fewest[kind]), fewest[kind]) for kind, name in _WHOLE if kind in fewest]
+    if Kind.NAME not in fewest:
         reasons += _near("name_near", _alike(a.names, b.names, policy.near_name, holders), policy)
-    if not whole & {"address", "place"}:
+    if not fewest.keys() & _PLACES:
         reasons += _near("address_near", _alike(a.addresses, b.addresses, policy.near_address, holders), policy)
     counted = [Reason(r.kind, round(r.weight, _DIGITS), r.holders) for r in reasons if r.weight > 0]
     return Link(round(sum(reason.weight for reason in counted), _DIGITS), tuple(counted))
+
+
+def most_possible(policy: Policy, fewest: Mapping[int, int]) -> Possible:
+    """Return what two operators can come to that share values of some kinds, each held by so few at the least.
+
+    More holders than that only weigh less. What is alike and not the same is held by two at the least, one each.
+    """
+    whole = 0.0
+    for kind, count in fewest.items():
+        if kind in NAMES:
+            whole += policy.weight(NAMES[kind], count)
+    name = 0.0 if Kind.NAME in fewest else policy.weight("name_near", 2)
+    address = 0.0 if fewest.keys() & _PLACES else policy.weight("address_near", 2)
+    return Possible(whole + _ROUNDED, name, address)
 
 
 def same_entity(policy: Policy) -> Link:
@@ -141,25 +167,36 @@ def similarity(a: frozenset[int], b: frozenset[int]) -> float:
     return 2 * len(a & b) / (len(a) + len(b)) if a and b else 0.0
 
 
-def _fewest(shared: frozenset[Value], kind: Kind, holders: HoldersOf) -> int | None:
-    """Return by how few operators a shared value of a kind is held; several accounts in one bank are no two reasons."""
-    return min((holders(value) for value in shared if value.kind == kind), default=None)
-
-
-def _alike(a: frozenset[Sketch], b: frozenset[Sketch], least: float, holders: HoldersOf) -> int | None:
-    """Return how many hold the more common of two alike texts, the rarest of all such pairs.
+def alike(one: Sketch, other: Sketch, least: float) -> bool:
+    """Tell whether two texts are alike and not the same.
 
     Numbers are the same or they are not: houses of one street differ in nothing else.
     """
-    counts = (
-        holders(one.value) + holders(other.value)
-        for one in a
-        for other in b
-        if one.value != other.value
+    return (
+        one.value != other.value
         and one.numbers == other.numbers
         and one.value.kind == other.value.kind
         and similarity(one.pieces, other.pieces) >= least
     )
+
+
+def _one(sketch: Sketch | None) -> frozenset[Sketch]:
+    return frozenset() if sketch is None else frozenset((sketch,))
+
+
+def _fewest(shared: Iterable[Value], holders: HoldersOf) -> dict[int, int]:
+    """Return by how few operators a shared value of each kind is held; several accounts in one bank are no reasons."""
+    found: dict[int, int] = {}
+    for value in shared:
+        count = holders(value)
+        if count < found.get(value.kind, count + 1):
+            found[value.kind] = count
+    return found
+
+
+def _alike(a: frozenset[Sketch], b: frozenset[Sketch], least: float, holders: HoldersOf) -> int | None:
+    """Return how many hold the more common of two alike texts, the rarest of all such pairs."""
+    counts = (holders(one.value) + holders(other.value) for one in a for other in b if alike(one, other, least))
     return min(counts, default=None)
 
 

@@ -1,9 +1,10 @@
 """Names of companies and of persons in the form in which they are compared, Chinese and Latin. Pure."""
 
 import re
+from collections import defaultdict
 from functools import lru_cache
 
-from cleanco import basename
+from cleanco.clean import normalized, prepare_default_terms, strip_punct, strip_tail
 
 from services.identity.letters import HAN, is_dense, shingles, tidy, words
 
@@ -27,8 +28,18 @@ _PROVINCE = re.compile(rf"^(?:{'|'.join(PROVINCES)})(?:省|市)?(?=[{HAN}]{{2}})
 _LATIN = re.compile("[a-z]")
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}")
 _MARKS = re.compile(r"[^\w&+]+")
-# Asked again of what it left, until it leaves all.
-_basename = lru_cache(maxsize=1_000)(basename)
+
+
+def _by_words() -> dict[tuple[str, ...], list[int]]:
+    found: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for place, (_, parts) in enumerate(prepare_default_terms()):
+        found[tuple(parts)].append(place)
+    return dict(found)
+
+
+# The legal forms that cleanco knows, by their words, with their places in the order in which it takes them off.
+_TERMS = _by_words()
+_MOST_WORDS = max(map(len, _TERMS))
 
 
 @lru_cache(maxsize=20_000)
@@ -42,7 +53,12 @@ def company_name(name: str) -> str:
 
 
 def _own_name(name: str) -> str:
-    text = _DOTTED.sub(lambda dotted: dotted[0].replace(".", ""), _SHORT_FORMS.sub("", tidy(name)))
+    text = tidy(name)
+    # Most names have neither, and need not be looked through for them.
+    if "(" in text:
+        text = _SHORT_FORMS.sub("", text)
+    if "." in text:
+        text = _DOTTED.sub(lambda dotted: dotted[0].replace(".", ""), text)
     while (shorter := _without_form(text)) != text:
         text = shorter
     return " ".join(_own_words(text)) or " ".join(_own_words(tidy(name)))
@@ -63,17 +79,40 @@ def person_name(name: str) -> str:
 def _without_form(text: str) -> str:
     text = _MARKS.sub(" ", text).strip()
     if _LATIN.search(text):
-        text = _MARKS.sub(" ", _basename(text)).strip()
-    for form in _FORMS_BEHIND:
+        text = _MARKS.sub(" ", base_name(text)).strip()
+    for form in _FORMS_BEHIND if text.endswith(_FORMS_BEHIND) else ():
         if text.endswith(form) and not text.endswith(_BRANCHES) and len(text) > len(form):
             return text.removesuffix(form).strip()
-    for form in _FORMS_BEFORE:
+    for form in _FORMS_BEFORE if text.startswith(_FORMS_BEFORE) else ():
         if text.startswith(form) and len(text) > len(form):
             return text.removeprefix(form).strip()
     for place in (_PROVINCE, _PLACE):
-        if (shorter := place.sub("", text)) != text:
-            return shorter
+        if (found := place.match(text)) is not None:
+            return text[found.end() :]
     return text
+
+
+def base_name(name: str) -> str:
+    """Return a name without legal forms at its end, as cleanco's `basename` does, which tries them all one by one."""
+    name = strip_tail(name)
+    parts = name.split()
+    plain = [strip_punct(part) for part in (name.casefold() if name.isascii() else normalized(name)).split()]
+    last = -1
+    while (found := _next_form(plain, last)) is not None:
+        last, size = found
+        del plain[len(plain) - size :], parts[len(parts) - size :]
+    return str(strip_tail(" ".join(parts)))
+
+
+def _next_form(words_left: list[str], after: int) -> tuple[int, int] | None:
+    """Return the place of the first form behind one that the words end with, and of how many words it is."""
+    found = (
+        (place, size)
+        for size in range(1, min(_MOST_WORDS, len(words_left)) + 1)
+        for place in _TERMS.get(tuple(words_left[-size:]), ())
+        if place > after
+    )
+    return min(found, default=None)
 
 
 def _own_words(text: str) -> list[str]:

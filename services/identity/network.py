@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from services.identity.attributes import SKETCHED, Attributes, Value
-from services.identity.linking import Link, Policy, Side, link, same_entity, side
+from services.identity.linking import Link, Policy, Side, link, most_possible, same_entity, side
 
 Pair: TypeAlias = tuple[UUID, UUID]
 
@@ -127,35 +127,41 @@ class Network:
         return self._sides[operator]
 
     def _replace(self, before: Holder | None, account: Holder) -> dict[Value, int]:
-        """Put an account in its place; return of every value whose count changed how many held it before."""
-        operators = [account.operator_id] if before is None else [account.operator_id, before.operator_id]
-        held = {value for operator in operators for value in _all_of(self.side(operator))}
+        """Put an account in its place; return of every shared value whose count changed how many held it before."""
+        operators = {account.operator_id} if before is None else {account.operator_id, before.operator_id}
+        held = {operator: self.side(operator).all for operator in operators}
         if before is not None:
             self._members[before.operator_id].discard(before.account_id)
         self.accounts[account.account_id] = account
         self._members[account.operator_id].add(account.account_id)
+        counts: dict[Value, int] = {}
         for operator in operators:
             self._sides.pop(operator, None)
-        now = {operator: _all_of(self.side(operator)) for operator in operators}
-        counts: dict[Value, int] = {}
-        for value in held.union(*now.values()):
-            holders = self.holders[value]
-            count = len(holders)
-            for operator in operators:
-                (holders.add if value in now[operator] else holders.discard)(operator)
-            if len(holders) != count:
-                counts[value] = count
-        return counts
+            now = self.side(operator).all
+            for value in now ^ held[operator]:
+                holders = self.holders[value]
+                count = len(holders)
+                (holders.add if value in now else holders.discard)(operator)
+                # To whoever holds it alone now, or was the only one, it makes no difference.
+                if count + len(holders) > 1:
+                    counts.setdefault(value, count)
+        return {value: count for value, count in counts.items() if len(self.holders[value]) != count}
 
     def _meetings(self, operators: Iterable[UUID], policy: Policy) -> set[Pair]:
         """Return the pairs of operators with whoever shares something rare with them, and whom they are linked to."""
         found: set[Pair] = set()
         for operator in operators:
-            others = set(self._linked[operator])
-            for value in _all_of(self.side(operator)):
-                if policy.brings_together(value) and len(holders := self.holders[value]) <= policy.most(value):
+            linked = self._linked[operator]
+            others = set(linked)
+            for value in self.side(operator).all:
+                if 1 < len(holders := self.holders[value]) <= policy.most(value) and policy.brings_together(value):
                     others |= holders
-            found.update(pair_of(operator, other) for other in others if other != operator)
+            # Of whom nothing is known but that they hold a value, nothing is linked to what was read around it.
+            found.update(
+                pair_of(operator, other)
+                for other in others
+                if other != operator and (other in self._members or other in linked)
+            )
         return found
 
     def _touched(self, counts: Mapping[Value, int], policy: Policy) -> set[Pair]:
@@ -193,8 +199,11 @@ class Network:
 
     def _scored(self, a: UUID, b: UUID, policy: Policy) -> Link | None:
         one, other = self.side(a), self.side(b)
-        shared = _all_of(one) & _all_of(other)
-        if not any(policy.brings_together(v) and len(self.holders[v]) <= policy.most(v) for v in shared):
+        shared = one.all & other.all
+        if not any(len(self.holders[v]) <= policy.most(v) and policy.brings_together(v) for v in shared):
+            return None
+        fewest = {value.kind: 2 for value in shared}
+        if sum(most_possible(policy, fewest)) < policy.threshold:
             return None
         scored = link(one, other, lambda value: len(self.holders[value]), policy)
         return scored if scored.score >= policy.threshold else None
@@ -238,10 +247,6 @@ class Network:
 
     def _one_entity(self, operator: UUID) -> Link:
         return same_entity(self.policy_on(self._newest([operator])))
-
-
-def _all_of(one: Side) -> frozenset[Value]:
-    return one.values | one.bands
 
 
 def _by_weight(found: Return) -> tuple[bool, float, datetime, UUID]:

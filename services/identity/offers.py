@@ -21,7 +21,7 @@ from services.identity.rule_values import OF_THE_LAW, RuleValues
 from shared import clock_store, clocks
 from shared.calendars import calendar_of
 from shared.clock_store import About, ClockRow, Fire
-from shared.database import kept
+from shared.database import among, kept
 from shared.events.base import Event
 from shared.events.duties import OfferQualified, OfferRefused
 from shared.events.listings import ListingRecorded
@@ -56,7 +56,7 @@ async def record(session: AsyncSession, events: Sequence[ListingRecorded]) -> li
 async def follow(session: AsyncSession, moments: Mapping[UUID, datetime]) -> list[Event]:
     """Return what becomes of the offers of accounts whose files changed, came or ended, each at its moment."""
     await session.execute(_TURN)
-    own = select(Offer).where(Offer.account_id.in_(moments)).order_by(Offer.listing_id)
+    own = select(Offer).where(among(Offer.account_id, moments)).order_by(Offer.listing_id)
     offers = (await session.execute(own.execution_options(populate_existing=True))).scalars().all()
     return await _judge(session, offers, moments) if offers else []
 

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import retention, reverification
 from services.identity.personal import HIDDEN
-from services.identity.search_store import Found
+from services.identity.search_store import Searched
 from shared import clock_sets
 from shared.clock_sets import ClockSet
-from shared.database import columns, driver, text_array
+from shared.database import Executes, columns, driver, text_array
 from shared.events.identity import BadgeRevoked, Verdict
 
 # Nobody else issues badges for these accounts, ends them or lets them lapse until the commit.
@@ -117,7 +117,7 @@ class Book:
     badges: dict[UUID, list[_Badge]] = field(default_factory=lambda: defaultdict(list))
     links: dict[UUID, dict[datetime, Span]] = field(default_factory=lambda: defaultdict(dict))
     clocks: ClockSet = field(default_factory=ClockSet)
-    found_by: list[Found] = field(default_factory=list)
+    searched: list[Searched] = field(default_factory=list)
     _files: list[tuple[Any, ...]] = field(default_factory=list)
     _new_operators: dict[UUID, tuple[str, Entity]] = field(default_factory=dict)
     _relinked: dict[tuple[UUID, datetime], str] = field(default_factory=dict)
@@ -168,9 +168,8 @@ class Book:
             for badge in revoked
         ]
 
-    async def write(self, session: AsyncSession) -> None:
+    async def write(self, connection: Executes) -> None:
         """Store what changed."""
-        connection = await driver(session)
         operators = [
             (one, jurisdiction, entity.scheme, entity.number)
             for one, (jurisdiction, entity) in sorted(self._new_operators.items())
@@ -189,7 +188,7 @@ class Book:
             await connection.execute(_PUT_LINKS, *columns(links, list, list, list, list, text_array))
         if self._revoked:
             await connection.execute(_REVOKE, *columns(self._revoked, list, list, text_array))
-        await self.clocks.write(session)
+        await self.clocks.write(connection)
 
 
 async def read(session: AsyncSession, accounts: Collection[UUID], entities: Collection[UUID]) -> Book:

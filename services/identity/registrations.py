@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import registration_store, registry, retention, reverification
+from services.identity import registration_store, registry, retention, reverification, search_store
 from services.identity.blind import BlindIndex
 from services.identity.conditions import File
 from services.identity.name_likeness import compare
@@ -16,9 +16,9 @@ from services.identity.numbers import check_number
 from services.identity.personal import HIDDEN, blind_number, is_natural_person
 from services.identity.registration_store import Book, Current, Entity
 from services.identity.rule_values import RuleValues
-from services.identity.search_store import Found, found
+from services.identity.search_store import Found, Searched, found
 from services.identity.verification import NO_REGISTER, Beside, Finding, Register, verify
-from shared.database import kept
+from shared.database import Executes, kept
 from shared.events.base import Event
 from shared.events.identity import (
     OperatorDeregistered,
@@ -58,6 +58,8 @@ class Step(NamedTuple):
     customs: Register = NO_REGISTER
     legal_name: str = ""
     sealed: str = ""
+    finding: Finding = Finding("unverified", [])
+    searched: Searched | None = None
 
 
 class Recorded(NamedTuple):
@@ -77,36 +79,47 @@ async def steps(
     asked += [registry.asked_of_customs(*one) if one is not None else None for one in files]
     answers = await registry.answers(session, asked)
     registers, customs = answers[: len(bare)], answers[len(bare) :]
+    values = kept(session, RuleValues)
+    await values.refresh(session)
     return [
-        step._replace(
-            entity=legal_entity(blind, step.platform_id, step.event, is_registered=register.has_number),
-            register=register,
-            customs=of_customs,
-            legal_name=sealed.event.legal_name,
-            sealed=msgspec.json.encode(sealed.event).decode(),
-        )
+        _of_file(step._replace(register=register, customs=of_customs), blind, values, sealed.event)
         if isinstance(step.event, File)
         else step
         for step, sealed, register, of_customs in zip(bare, received, registers, customs, strict=True)
     ]
 
 
-async def record(session: AsyncSession, batch: Sequence[Step]) -> tuple[list[Recorded], list[Found]]:
+def _of_file(step: Step, blind: BlindIndex, values: RuleValues, sealed: File) -> Step:
+    entity = legal_entity(blind, step.platform_id, step.event, is_registered=step.register.has_number)
+    return step._replace(
+        entity=entity,
+        legal_name=sealed.legal_name,
+        sealed=msgspec.json.encode(sealed).decode(),
+        finding=_judge(values, step, is_claimed_twice=False),
+        searched=search_store.searched(_found_by(step, entity)),
+    )
+
+
+async def read(session: AsyncSession, batch: Sequence[Step]) -> Book:
+    """Return what is known of the accounts of a batch, and of the legal entities that it names."""
+    accounts = {step.account_id for step in batch}
+    entities = {step.entity.id for step in batch if step.entity is not None}
+    return await registration_store.read(session, accounts, entities)
+
+
+async def record(
+    writes: Executes, book: Book, values: RuleValues, batch: Sequence[Step]
+) -> tuple[list[Recorded], list[Searched]]:
     """Add versions to accounts' files, check and link them, in order; tell also what accounts are found by now.
 
     A batch gives what its events would have given one after the other. Raises UnknownAccount.
     """
-    values = kept(session, RuleValues)
-    await values.refresh(session)
-    accounts = {step.account_id for step in batch}
-    entities = {step.entity.id for step in batch if step.entity is not None}
-    book = await registration_store.read(session, accounts, entities)
     recorded = [
         _record(book, values, step, step.entity) if step.entity is not None else _end(book, values, step)
         for step in batch
     ]
-    await book.write(session)
-    return recorded, book.found_by
+    await book.write(writes)
+    return recorded, book.searched
 
 
 def _bare(one: Received) -> Step:
@@ -119,7 +132,7 @@ def _record(book: Book, values: RuleValues, step: Step, entity: Entity) -> Recor
     before = book.accounts.get(step.account_id)
     jurisdiction = file.jurisdiction.upper()
     twice = not book.is_new(entity, jurisdiction) and _is_claimed_by_another(book, values, step, entity)
-    finding = _judge(values, step, is_claimed_twice=twice)
+    finding = _judge(values, step, is_claimed_twice=True) if twice else step.finding
     after = Current(
         id=step.account_id,
         platform_id=step.platform_id,
@@ -145,7 +158,8 @@ def _record(book: Book, values: RuleValues, step: Step, entity: Entity) -> Recor
         book.clocks.close(after.id, (*_CHECKS, retention.KIND), at=step.at, evidence=step.id)
     if (clock := reverification.begun(values, after, jurisdiction, at=step.at)) is not None:
         book.clocks.start(*clock)
-    book.found_by.append(_found_by(after, step))
+    if step.searched is not None:
+        book.searched.append(step.searched)
     return Recorded(entity.id, events)
 
 
@@ -207,12 +221,12 @@ def _is_claimed_by_another(book: Book, values: RuleValues, step: Step, entity: E
     return any(compare(name, step.event.legal_name, near_from=near).likeness == "other" for name in names)
 
 
-def _found_by(account: Current, step: Step) -> Found:
+def _found_by(step: Step, entity: Entity) -> Found:
     file: File = step.event
     own = Found(
-        account_id=account.id,
-        platform_id=account.platform_id,
-        operator_id=account.operator_id,
+        account_id=step.account_id,
+        platform_id=step.platform_id,
+        operator_id=entity.id,
         jurisdiction=file.jurisdiction.upper(),
         entity_kind="",
         registered_at=step.at,

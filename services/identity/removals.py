@@ -21,7 +21,7 @@ from services.identity.periods import Extension
 from services.identity.removal_tables import RemovalGround, RemovalOrder
 from services.identity.rule_values import RuleValues
 from shared.clock_store import About, ClockRow, Fire
-from shared.database import kept
+from shared.database import among, driver, kept
 from shared.events.base import Event
 from shared.events.credit import LevelChanged
 from shared.events.duties import RemovalCarriedOut, RemovalEscalated, RemovalOrdered, RemovalWithdrawn
@@ -39,6 +39,10 @@ _ENDED = frozenset({"deregistered", "banned"})
 _TURN = text("SELECT pg_advisory_xact_lock(hashtext('identity.removals'))")
 
 
+_CONCERNED = """
+    SELECT account_id FROM removal_grounds WHERE account_id = ANY ($1::uuid[]) AND ended_at IS NULL
+    UNION SELECT account_id FROM removal_orders WHERE account_id = ANY ($1::uuid[]) AND closed_at IS NULL
+"""
 _Ending = Literal["carried_out", "withdrawn"]
 
 
@@ -65,8 +69,12 @@ async def record(session: AsyncSession, hits: Sequence[Hit]) -> list[Event]:
 async def follow(session: AsyncSession, moments: dict[UUID, datetime]) -> list[Event]:
     """Return what becomes of orders after files of accounts changed, came or ended, each at its moment."""
     await session.execute(_TURN)
-    await _end_mended(session, moments)
-    return await settle(session, moments)
+    # Of nearly all accounts there is nothing.
+    rows = await (await driver(session)).fetch(_CONCERNED, list(moments))
+    concerned = {row["account_id"]: moments[row["account_id"]] for row in rows}
+    if concerned:
+        await _end_mended(session, concerned)
+    return await settle(session, concerned)
 
 
 async def decide(session: AsyncSession, account: Account, *, because: str, by: str, at: datetime) -> list[Event]:
@@ -81,7 +89,7 @@ async def settle(session: AsyncSession, moments: dict[UUID, datetime], *, by: st
     """Issue, withdraw or close the orders of accounts as their grounds and states ask for."""
     if not moments:
         return []
-    found = select(Account).where(Account.id.in_(moments)).order_by(Account.id)
+    found = select(Account).where(among(Account.id, moments)).order_by(Account.id)
     accounts = (await session.execute(found.execution_options(populate_existing=True))).scalars().all()
     grounds = await _grounds(session, moments)
     orders = await open_orders(session, moments)
@@ -152,7 +160,7 @@ FIRING: dict[str, Fire] = {ACKNOWLEDGEMENT: on_unacknowledged, DEADLINE: on_over
 
 async def open_orders(session: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, RemovalOrder]:
     """Return the open order of each account that has one."""
-    found = select(RemovalOrder).where(RemovalOrder.account_id.in_(accounts), RemovalOrder.closed_at.is_(None))
+    found = select(RemovalOrder).where(among(RemovalOrder.account_id, accounts), RemovalOrder.closed_at.is_(None))
     rows = (await session.execute(found.execution_options(populate_existing=True))).scalars()
     return {row.account_id: row for row in rows}
 
@@ -215,7 +223,7 @@ async def _end_mended(session: AsyncSession, moments: dict[UUID, datetime]) -> N
         select(RemovalGround, Account.updated_at)
         .join(Account, Account.id == RemovalGround.account_id)
         .where(
-            RemovalGround.account_id.in_(moments),
+            among(RemovalGround.account_id, moments),
             RemovalGround.ended_at.is_(None),
             RemovalGround.since < Account.updated_at,
             Account.verdict == "verified",
@@ -229,7 +237,7 @@ async def _end_mended(session: AsyncSession, moments: dict[UUID, datetime]) -> N
 
 
 async def _grounds(session: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, list[RemovalGround]]:
-    found = select(RemovalGround).where(RemovalGround.account_id.in_(accounts), RemovalGround.ended_at.is_(None))
+    found = select(RemovalGround).where(among(RemovalGround.account_id, accounts), RemovalGround.ended_at.is_(None))
     ordered = found.order_by(RemovalGround.since, RemovalGround.id).execution_options(populate_existing=True)
     own: dict[UUID, list[RemovalGround]] = defaultdict(list)
     for row in (await session.execute(ordered)).scalars():

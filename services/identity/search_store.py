@@ -1,7 +1,7 @@
 """Keeping what operators are found by, in sets: names, their pieces, and how common those are."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,15 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity.conditions import NATURAL_PERSON, entity_kind
 from services.identity.personal import HIDDEN
 from services.identity.search_tables import NamePieces, SearchedAccount
-from services.identity.searched_names import ANY, form, pieces, platform_piece
-from shared.database import driver
+from services.identity.searched_names import ANY, form, hashes, platform_piece
+from shared.database import Executes, columns, driver, text_array
 
 _PIECES = "SELECT account_id, pieces FROM name_pieces WHERE account_id = ANY ($1::uuid[])"
 _PUT = """
     INSERT INTO searched_accounts (account_id, platform_id, operator_id, jurisdiction, entity_kind, registered_at,
         name, own, plain, registered_name, registered_own, registered_plain)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
-        $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+    SELECT * FROM unnest($1::uuid[], $2::text::text[], $3::uuid[], $4::text::text[], $5::text::text[],
+        $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
     ON CONFLICT (account_id) DO UPDATE SET operator_id = excluded.operator_id, jurisdiction = excluded.jurisdiction,
         entity_kind = excluded.entity_kind,
         registered_at = least(searched_accounts.registered_at, excluded.registered_at),
@@ -68,6 +68,20 @@ class Found(NamedTuple):
     registered_name: str | None
 
 
+class Searched(NamedTuple):
+    """What is kept of what an account is found by: its row, and the pieces of its names."""
+
+    account_id: UUID
+    registered_at: datetime
+    row: tuple[object, ...]
+    pieces: list[int]
+
+
+def searched(own: Found) -> Searched:
+    """Return what is kept of what an account is found by."""
+    return Searched(own.account_id, own.registered_at, _row(own), _pieces_of(own))
+
+
 def found(file: Found, entity_type: str) -> Found:
     """Return what an account is found by, without the names of a natural person: those are sealed."""
     kind = entity_kind(entity_type)
@@ -76,20 +90,27 @@ def found(file: Found, entity_type: str) -> Found:
     return file._replace(entity_kind=kind)
 
 
-async def record(session: AsyncSession, stated: Sequence[Found]) -> None:
-    """Keep what accounts are found by now; the last word on an account counts, and the first day it had one."""
+async def pieces_of(session: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, list[int]]:
+    """Return the pieces by which accounts are found, of those that are."""
+    return {row["account_id"]: row["pieces"] for row in await (await driver(session)).fetch(_PIECES, list(accounts))}
+
+
+async def record(connection: Executes, stated: Sequence[Searched], before: Mapping[UUID, list[int]]) -> None:
+    """Keep what accounts are found by now; the last word on an account counts, and the first day it had one.
+
+    `before` is by which pieces they were found.
+    """
     if not stated:
         return
     newest = {one.account_id: one for one in stated}
     since: dict[UUID, datetime] = {}
     for one in stated:
         since[one.account_id] = min(one.registered_at, since.get(one.account_id, one.registered_at))
-    ordered = [newest[account]._replace(registered_at=since[account]) for account in sorted(newest)]
-    connection = await driver(session)
-    await connection.execute(_PUT, *zip(*map(_row, ordered), strict=True))
-    before = {row["account_id"]: row["pieces"] for row in await connection.fetch(_PIECES, sorted(newest))}
-    after = {one.account_id: _pieces_of(one) for one in ordered}
-    changed = {account: now for account, now in after.items() if now != before.get(account, [])}
+    rows = [(*own[:5], since[account], *own[6:]) for account in sorted(newest) for own in (newest[account].row,)]
+    # A natural person has no names here, and none is no text.
+    forms = (list, text_array, list, text_array, text_array, *(list,) * 7)
+    await connection.execute(_PUT, *columns(rows, *forms))
+    changed = {account: one.pieces for account, one in newest.items() if one.pieces != before.get(account, [])}
     if gone := [account for account, now in changed.items() if not now]:
         await connection.execute(_DROP_PIECES, gone)
     if there := {account: now for account, now in changed.items() if now}:
@@ -112,7 +133,7 @@ def _forms(name: str | None) -> tuple[str | None, str | None, str | None]:
 
 def _pieces_of(one: Found) -> list[int]:
     names = [name for name in (one.name, one.registered_name) if name is not None]
-    own = {piece.hash for name in names for piece in pieces(form(name).own)}
+    own = frozenset().union(*(hashes(form(name).own) for name in names))
     return sorted(own | {ANY, platform_piece(one.platform_id)}) if own else []
 
 

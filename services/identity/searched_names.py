@@ -1,6 +1,7 @@
 """Names as they are searched: their forms, the pieces they are found by, and how alike two are. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -39,6 +40,7 @@ class Places(NamedTuple):
     pairs: Sequence[tuple[int, int]]
 
 
+@lru_cache(maxsize=20_000)
 def form(name: str) -> Form:
     """Return a name as it is compared."""
     return Form(company_name(name), "".join(words(tidy(name))))
@@ -62,6 +64,12 @@ def _pieces(word: str, place: int) -> Iterator[Piece]:
     else:
         whole = f" {word} "
         yield from (Piece(_hash(whole[at : at + 3]), place, range(at, at + 3)) for at in range(len(whole) - 2))
+
+
+@lru_cache(maxsize=20_000)
+def hashes(own: str) -> frozenset[int]:
+    """Return the hashes of the pieces of an own name."""
+    return frozenset(piece.hash for piece in pieces(own))
 
 
 def platform_piece(platform_id: str) -> int:

@@ -1,6 +1,7 @@
 """Addresses of shops and pages as browsers read them (WHATWG URL), and which page belongs to which shop. Pure."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from ada_url import URL
@@ -30,6 +31,7 @@ class Page(NamedTuple):
         return [f"{self.host}{'/'.join(parts[:count])}" for count in range(len(parts), 0, -1)]
 
 
+@lru_cache(maxsize=10_000)
 def page_of(address: str) -> Page | None:
     """Return the page of an address; None for what is none on the web.
 

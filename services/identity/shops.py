@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity.badge_tables import ShopAddress
 from services.identity.shop_pages import page_of
-from shared.database import driver
+from shared.database import Executes
 
 _GONE = """
     DELETE FROM shop_addresses s USING unnest($1::uuid[]) AS x (account_id)
@@ -32,7 +32,7 @@ class Shops(NamedTuple):
     urls: Sequence[str]
 
 
-async def record(session: AsyncSession, stated: Sequence[Shops]) -> None:
+async def record(connection: Executes, stated: Sequence[Shops]) -> None:
     """Keep where accounts have their shops now; the last word on an account counts. An ended one has none."""
     newest = {one.account_id: one for one in stated}
     if not newest:
@@ -43,7 +43,6 @@ async def record(session: AsyncSession, stated: Sequence[Shops]) -> None:
         for url in one.urls
         if (page := page_of(url)) is not None
     }
-    connection = await driver(session)
     ordered = sorted(there.items())
     accounts, addresses = [key[0] for key, _ in ordered], [key[1] for key, _ in ordered]
     await connection.execute(_GONE, sorted(newest), accounts, addresses)

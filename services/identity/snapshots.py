@@ -22,7 +22,7 @@ from services.identity.models import RegistrationFile
 from services.identity.page_tables import PageSnapshot, ShopStatement
 from services.identity.rule_values import OF_THE_LAW, RuleValues
 from services.identity.shop_pages import addresses_of, page_of
-from shared.database import kept
+from shared.database import among, columns, driver, kept, text_array
 from shared.events.base import Event
 from shared.events.pages import PageCaptured
 from shared.identifiers import derived_id
@@ -32,6 +32,15 @@ from shared.rule_values import NoSuchRule, Value
 # Pages come from one partition and files of accounts from another: what is decided is decided by one at a time.
 _TURN = text("SELECT pg_advisory_xact_lock(hashtext('identity.pages'))")
 _POINTS = "disclosure.points."
+_URLS = """
+    SELECT account_id, version, platform_id, (content -> 'shop_urls')::text AS urls
+    FROM registration_files WHERE account_id = ANY ($1::uuid[])
+"""
+_STATE_SHOPS = """
+    INSERT INTO shop_statements (account_id, version, address, platform_id)
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::text::text[], $4::text::text[]) ON CONFLICT DO NOTHING
+"""
+_decoded = msgspec.json.Decoder(list[str] | None).decode
 
 
 class _Shops(NamedTuple):
@@ -61,7 +70,7 @@ async def follow(session: AsyncSession, blind: BlindIndex, accounts: Collection[
     """Judge again what files of accounts that came may change; return what is to be published."""
     await session.execute(_TURN)
     addresses = await _state_shops(session, accounts)
-    affected = PageSnapshot.account_id.in_(accounts)
+    affected = among(PageSnapshot.account_id, accounts)
     if addresses:
         affected = affected | PageSnapshot.fronts.overlap(sorted(addresses))
     return await _judge(session, blind, affected, also=accounts)
@@ -69,17 +78,15 @@ async def follow(session: AsyncSession, blind: BlindIndex, accounts: Collection[
 
 async def _state_shops(session: AsyncSession, accounts: Collection[UUID]) -> set[str]:
     """Keep where each version of accounts' files says that shops are, and return all those addresses."""
-    urls = RegistrationFile.content["shop_urls"]
-    found = select(RegistrationFile.account_id, RegistrationFile.version, RegistrationFile.platform_id, urls)
-    rows = (await session.execute(found.where(RegistrationFile.account_id.in_(accounts)))).all()
+    connection = await driver(session)
     stated = [
-        {"account_id": account, "version": version, "address": address, "platform_id": platform_id}
-        for account, version, platform_id, own in rows
-        for address in sorted(addresses_of(own))
+        (account, version, address, platform_id)
+        for account, version, platform_id, urls in await connection.fetch(_URLS, list(accounts))
+        for address in sorted(addresses_of(_decoded(urls) if urls is not None else None))
     ]
     if stated:
-        await session.execute(insert(ShopStatement).on_conflict_do_nothing(), stated)
-    return {str(row["address"]) for row in stated}
+        await connection.execute(_STATE_SHOPS, *columns(stated, list, list, text_array, text_array))
+    return {address for _, _, address, _ in stated}
 
 
 async def _judge(

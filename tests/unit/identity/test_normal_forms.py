@@ -1,6 +1,11 @@
 """Names, addresses and contacts in the form in which they are compared: what is one, and what stays two."""
 
+from hashlib import blake2b
+
+import phonenumbers
 import pytest
+from cleanco import basename
+from cleanco.clean import prepare_default_terms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +13,7 @@ from services.identity.addresses import address
 from services.identity.blind import BlindIndex
 from services.identity.contacts import email, phone, reference
 from services.identity.letters import shingles, tidy
-from services.identity.names import company_name, person_name
+from services.identity.names import base_name, company_name, person_name
 
 LETTERS = st.text(
     st.one_of(
@@ -20,6 +25,30 @@ LETTERS = st.text(
     ),
     max_size=40,
 )
+
+
+FORMS = [" ".join(parts) for _, parts in prepare_default_terms()]
+NAMES = st.lists(
+    st.one_of(st.sampled_from(FORMS), st.sampled_from(["river", "Blue", "S.A.", "Co.,", "é", "&"])), max_size=6
+)
+
+
+class TestShortcuts:
+    @given(NAMES)
+    def test_of_legal_forms_leave_what_the_library_leaves(self, words: list[str]) -> None:
+        name = " ".join(words)
+
+        assert base_name(name) == basename(name)
+
+    @given(
+        st.from_regex(r"(\+86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}", fullmatch=True),
+        st.sampled_from(["CN", "DE"]),
+    )
+    def test_of_mobile_numbers_read_what_the_library_reads(self, text: str, country: str) -> None:
+        read = phonenumbers.parse(text, country)
+        written = phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.E164)
+
+        assert phone(text, country) == written
 
 
 class TestIdempotence:
@@ -158,6 +187,22 @@ class TestBlindIndex:
         assert blind.value(1, "text") == BlindIndex(b"k" * 32).value(1, "text")
         assert len({blind.value(1, "text"), blind.value(2, "text"), other.value(1, "text"), b"text"}) == 4
         assert len(blind.value(1, "text")) == 16
+
+    def test_is_keyed_blake2b(self) -> None:
+        expected = blake2b(b"3\x0013800138000", key=b"k" * 32, digest_size=16).digest()
+
+        assert BlindIndex(b"k" * 32).value(3, "13800138000") == expected
+
+    def test_tells_parts_by_what_they_are_of(self) -> None:
+        blind, parts = BlindIndex(b"k" * 32), {"a": b"x", "b": b"x"}
+        hashes = [*blind.of_parts(1, b"one", parts).values(), *blind.of_parts(1, b"two", parts).values()]
+        hashes += blind.of_parts(2, b"one", parts).values()
+
+        assert len(set(hashes)) == len(hashes)
+        assert blind.of_parts(1, b"one", parts) == BlindIndex(b"k" * 32).of_parts(1, b"one", parts)
+
+    def test_uses_a_long_key_whole(self) -> None:
+        assert BlindIndex(b"k" * 80).value(1, "text") != BlindIndex(b"k" * 79 + b"l").value(1, "text")
 
     def test_refuses_a_short_key(self) -> None:
         with pytest.raises(ValueError, match="32 bytes"):
