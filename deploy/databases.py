@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 import asyncpg
 
 from deploy.preflight import StackError
-from deploy.secret_files import write_secret
+from deploy.secret_files import alone_with, write_secret
 
 _DRIVER = "postgresql+asyncpg"
 
@@ -37,15 +37,20 @@ class Passwords:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        self._known = self._read()
 
     def of(self, role: str) -> str:
-        """Return the password of a database role."""
+        """Return the password of a database role: the same in all processes, whichever made it."""
         if role not in self._known:
-            self._known[role] = secrets.token_urlsafe(24)
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_secret(self._path, json.dumps(self._known, indent=2))
+            with alone_with(self._path):
+                self._known = self._read()
+                if role not in self._known:
+                    self._known[role] = secrets.token_urlsafe(24)
+                    write_secret(self._path, json.dumps(self._known, indent=2))
         return self._known[role]
+
+    def _read(self) -> dict[str, str]:
+        return dict(json.loads(self._path.read_text())) if self._path.exists() else {}
 
 
 def database_name(service: str) -> str:
