@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.risk import champions
@@ -16,11 +15,8 @@ from services.risk.chances import FEATURES, NUMBERS, Incumbent, Terms, Trained, 
 from services.risk.chancing import KIND, described, usable
 from services.risk.models import Model
 from services.risk.rule_values import RuleValues
-from services.risk.training import EVERY, alone
+from services.risk.training import EVERY, alone, trained_if_due
 from shared.database import Sessions, driver, transaction
-from shared.errors import DomainError
-
-log = structlog.get_logger(__name__)
 
 # The newest so many verdicts are learnt from, and the chances of the newest so many alerts held against theirs.
 _MOST, _NEWEST = 200_000, 5_000
@@ -60,16 +56,7 @@ async def challenge(sessions: Sessions, *, now: datetime) -> Model:
 
 async def retrain(sessions: Sessions, *, now: datetime) -> Model | None:
     """Train if it is due, and return the model; None where it is not, or cannot be."""
-    try:
-        async with transaction(sessions) as session:
-            if not await _is_due(session, now=now):
-                return None
-        model = await challenge(sessions, now=now)
-    except DomainError as error:
-        log.warning("not_trained", kind=KIND, error=error.detail)
-        return None
-    log.info("trained", model=name_of(model), state=model.state, average_precision=model.card["average_precision"])
-    return model
+    return await trained_if_due(sessions, KIND, _is_due, challenge, figure="average_precision", now=now)
 
 
 async def _is_due(session: AsyncSession, *, now: datetime) -> bool:

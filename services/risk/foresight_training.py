@@ -17,9 +17,9 @@ from services.risk.foresight import BY_CLASS, FEATURE_SET, FEATURES, Forecaster
 from services.risk.foresight_learning import Outcomes, Terms, Trained, train
 from services.risk.models import Model
 from services.risk.rule_values import RuleValues
-from services.risk.training import EVERY, alone
+from services.risk.training import EVERY, alone, trained_if_due
 from shared.database import Sessions, driver, transaction
-from shared.errors import DomainError, Invalid
+from shared.errors import Invalid
 
 log = structlog.get_logger(__name__)
 
@@ -57,16 +57,7 @@ async def challenge(sessions: Sessions, *, now: datetime) -> Model:
 
 async def retrain(sessions: Sessions, *, now: datetime) -> Model | None:
     """Train if it is due, and return the model; None where it is not, or cannot be."""
-    try:
-        async with transaction(sessions) as session:
-            if not await _is_due(session, now=now):
-                return None
-        model = await challenge(sessions, now=now)
-    except DomainError as error:
-        log.warning("not_trained", kind=KIND, error=error.detail)
-        return None
-    log.info("trained", model=name_of(model), state=model.state, brier=model.card["brier"])
-    return model
+    return await trained_if_due(sessions, KIND, _is_due, challenge, figure="brier", now=now)
 
 
 async def _is_due(session: AsyncSession, *, now: datetime) -> bool:

@@ -154,15 +154,31 @@ async def is_due(session: AsyncSession, *, now: datetime) -> bool:
 
 async def retrain(sessions: Sessions, *, now: datetime) -> Model | None:
     """Train if it is due, and return the model; None where it is not, or cannot be."""
+    return await trained_if_due(sessions, KIND, is_due, challenge, figure="precision", now=now)
+
+
+async def trained_if_due(
+    sessions: Sessions,
+    kind: str,
+    is_due: Callable[..., Awaitable[bool]],
+    challenge: Callable[..., Awaitable[Model]],
+    *,
+    figure: str,
+    now: datetime,
+) -> Model | None:
+    """Train a kind of models where it is due, and return the model; None where it is not, or cannot be.
+
+    `figure` is what of its card is logged.
+    """
     try:
         async with transaction(sessions) as session:
             if not await is_due(session, now=now):
                 return None
         model = await challenge(sessions, now=now)
     except DomainError as error:
-        log.warning("not_trained", error=error.detail)
+        log.warning("not_trained", kind=kind, error=error.detail)
         return None
-    log.info("trained", model=name_of(model), state=model.state, precision=model.card["precision"])
+    log.info("trained", model=name_of(model), state=model.state, **{figure: model.card[figure]})
     return model
 
 
