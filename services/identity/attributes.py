@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from rensa import RMinHash
 
@@ -18,8 +18,13 @@ _BANDS = 6
 _SEED = 21
 
 
+# A blind value as a number that fits PostgreSQL's `bigint`: 60 bits of its hash, and its kind in the lowest four.
+Value: TypeAlias = int
+_KINDS = 0xF
+
+
 class Kind(IntEnum):
-    """Of what kind a value is. The numbers are stored."""
+    """Of what kind a value is. The numbers are stored, and fit four bits."""
 
     BANK_ACCOUNT = 1
     DEVICE = 2
@@ -36,18 +41,14 @@ class Kind(IntEnum):
 SKETCHED = frozenset({Kind.ADDRESS, Kind.PLACE, Kind.NAME})
 
 
-class Value(NamedTuple):
-    """A blind value of a kind."""
-
-    kind: int
-    blind: bytes
-
-
 class Sketch(NamedTuple):
-    """A name or an address to compare with one that differs a little: its numbers, and blind pieces of it."""
+    """A name or an address to compare with one that differs a little: its numbers, and blind pieces of it.
+
+    `numbers` is 0 where there are none.
+    """
 
     value: Value
-    numbers: bytes
+    numbers: int
     pieces: frozenset[int]
 
 
@@ -64,19 +65,29 @@ class Attributes(NamedTuple):
         return self.values | self.bands
 
 
+def value_of(kind: int, hashed: int) -> Value:
+    """Return the value of a kind that has this hash."""
+    return hashed & ~_KINDS | kind
+
+
+def kind_of(value: Value) -> int:
+    """Return of what kind a value is."""
+    return value & _KINDS
+
+
 def attributes(blind: BlindIndex, file: File) -> Attributes:
     """Return what a file says, as blind values only.
 
     Names have no bands: one that is alike is no link without an address that is the same or alike.
     """
     value = _value(blind, Kind.NAME, company_name(file.legal_name))
-    name = Sketch(value, b"", _pieces(blind, Kind.NAME, company_shingles(file.legal_name)))
+    name = Sketch(value, 0, _pieces(blind, Kind.NAME, company_shingles(file.legal_name)))
     values = {value, *_contact_values(blind, file)}
     where = _address(file)
     if where is None:
         return Attributes(frozenset(values), frozenset(), name)
     kind = Kind.ADDRESS if where.numbers else Kind.PLACE
-    numbers = blind.value(kind, f"numbers {where.numbers}") if where.numbers else b""
+    numbers = blind.number(kind, f"numbers {where.numbers}") if where.numbers else 0
     there = Sketch(_value(blind, kind, where.key), numbers, _pieces(blind, kind, where.pieces))
     return Attributes(frozenset({*values, there.value}), _bands(blind, where.pieces), name, there)
 
@@ -99,12 +110,12 @@ def _address(file: File) -> Address | None:
 
 
 def _value(blind: BlindIndex, kind: Kind, text: str) -> Value:
-    return Value(int(kind), blind.value(kind, text))
+    return value_of(kind, blind.number(kind, text))
 
 
 def _pieces(blind: BlindIndex, kind: Kind, pieces: Iterable[str]) -> frozenset[int]:
-    number = blind.number
-    return frozenset([number(kind, piece) for piece in pieces])
+    often = blind.often
+    return frozenset([often(kind, piece) for piece in pieces])
 
 
 def _bands(blind: BlindIndex, pieces: frozenset[str]) -> frozenset[Value]:
@@ -117,6 +128,5 @@ def _bands(blind: BlindIndex, pieces: frozenset[str]) -> frozenset[Value]:
     sketch = RMinHash(num_perm=_BANDS * _BAND_HASHES, seed=_SEED)
     sketch.update(sorted(pieces))
     digest = sketch.digest()
-    kind, value = int(Kind.BAND), blind.value
     cut = enumerate(zip(digest[::2], digest[1::2], strict=True))
-    return frozenset(Value(kind, value(kind, f"{band} {hashes}")) for band, hashes in cut)
+    return frozenset([_value(blind, Kind.BAND, f"{band} {hashes}") for band, hashes in cut])

@@ -24,7 +24,7 @@ class BlindIndex:
         # A key longer than the hash takes one of is hashed itself. What has taken in the key is begun from each time.
         self._begun = hashlib.blake2b(key=_fitting(key), digest_size=BYTES)
         # The same pairs of characters make up all names and addresses.
-        self.number = lru_cache(maxsize=_KEPT)(self._number)
+        self.often = lru_cache(maxsize=_KEPT)(self.number)
 
     def value(self, kind: int, text: str) -> bytes:
         """Return the blind form of a normalised value: 16 bytes, another for the same text of another kind."""
@@ -43,8 +43,8 @@ class BlindIndex:
             found[name] = hashed.digest()
         return found
 
-    def _number(self, kind: int, text: str) -> int:
-        """Return the blind form of a part of a value as a number that fits PostgreSQL's `bigint`."""
+    def number(self, kind: int, text: str) -> int:
+        """Return the first eight bytes of a blind form as a number that fits PostgreSQL's `bigint`."""
         return int.from_bytes(self.value(kind, text)[:8], "big", signed=True)
 
 

@@ -1,18 +1,16 @@
 """Where a network lies in the database: read around some accounts, in sets, and written back where it changed."""
 
 import struct
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from services.identity.attributes import Attributes, Kind, Sketch, Value
-from services.identity.blind import BYTES
+from services.identity.attributes import Attributes, Kind, Sketch, Value, kind_of
 from services.identity.linking import Link, Reason, alike
 from services.identity.network import Banned, Holder, Pair, Return
 from shared.database import Executes, columns, number_array, text_array
@@ -22,20 +20,17 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 ACCOUNTS_BY_ID = "SELECT * FROM link_sketches WHERE account_id = ANY($1::uuid[])"
 ACCOUNTS_BY_OPERATOR = "SELECT * FROM link_sketches WHERE operator_id = ANY($1::uuid[])"
 _SKETCHES = """
-    SELECT operator_id, stated_at, name, name_pieces, address_kind, address, address_numbers, address_pieces
+    SELECT operator_id, stated_at, name, name_pieces, address, address_numbers, address_pieces
     FROM link_sketches WHERE operator_id = ANY($1::uuid[])
 """
-_VALUES = "SELECT account_id, kind, blind FROM blind_values WHERE account_id = ANY($1::uuid[]) AND held_to IS NULL"
-# A blind value is another one of another kind, so that it is found by itself. Of one that as many hold as are asked for
-# nobody needs to know who they are.
-_HOLDERS = f"""
+# Of a value that as many hold as are asked for nobody needs to know who they are.
+_HOLDERS = """
     SELECT x.n::int AS n, CASE WHEN cardinality(h.held) < x.most THEN h.held END AS held
-    FROM unnest($2::text::int[]) WITH ORDINALITY AS x (most, n)
-    CROSS JOIN LATERAL (SELECT array_agg(operator_id) AS held FROM (SELECT DISTINCT operator_id FROM blind_values b
-        WHERE b.blind = substring($1::bytea FROM {BYTES} * (x.n::int - 1) + 1 FOR {BYTES}) AND b.held_to IS NULL
-        LIMIT x.most) AS o) AS h
+    FROM unnest($1::text::bigint[], $2::text::int[]) WITH ORDINALITY AS x (value, most, n)
+    CROSS JOIN LATERAL (SELECT array_agg(operator_id) AS held FROM (
+        SELECT operator_id FROM value_holders v WHERE v.value = x.value LIMIT x.most) AS o) AS h
     WHERE h.held IS NOT NULL
-"""  # noqa: S608 - a number of ours
+"""
 _LINKS = """
     SELECT operator_id, other_operator_id, score, reasons::text FROM operator_links WHERE operator_id = ANY($1::uuid[])
     UNION SELECT operator_id, other_operator_id, score, reasons::text FROM operator_links
@@ -48,34 +43,24 @@ _RETURNS = """
 
 _PUT_ACCOUNTS = """
     INSERT INTO link_sketches (account_id, platform_id, operator_ref, operator_id, opened_at, stated_at, banned_at,
-        name, name_pieces, address_kind, address, address_numbers, address_pieces)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[], $6::timestamptz[],
-        $7::timestamptz[], $8::bytea[], $9::bytea[], $10::smallint[], $11::bytea[], $12::bytea[], $13::bytea[])
+        held, name, name_pieces, address, address_numbers, address_pieces)
+    SELECT * FROM unnest($1::uuid[], $2::text::text[], $3::text::text[], $4::uuid[], $5::timestamptz[],
+        $6::timestamptz[], $7::timestamptz[], $8::bytea[], $9::bigint[], $10::bytea[], $11::bigint[],
+        $12::text::bigint[], $13::bytea[])
     ON CONFLICT (account_id) DO UPDATE SET operator_id = excluded.operator_id, stated_at = excluded.stated_at,
-        banned_at = excluded.banned_at, name = excluded.name, name_pieces = excluded.name_pieces,
-        address_kind = excluded.address_kind, address = excluded.address,
-        address_numbers = excluded.address_numbers, address_pieces = excluded.address_pieces
+        banned_at = excluded.banned_at, held = excluded.held, name = excluded.name, name_pieces = excluded.name_pieces,
+        address = excluded.address, address_numbers = excluded.address_numbers,
+        address_pieces = excluded.address_pieces
 """
-_CLOSE = """
-    UPDATE blind_values b SET held_to = x.at
-    FROM unnest($1::uuid[], $2::smallint[], $3::bytea[], $4::timestamptz[]) AS x (account_id, kind, blind, at)
-    WHERE b.account_id = x.account_id AND b.kind = x.kind AND b.blind = x.blind AND b.held_to IS NULL
+# In order, so that neighbours in the index come one after the other.
+_HOLD = """
+    INSERT INTO value_holders (value, operator_id)
+    SELECT v, ($3::uuid[])[n] FROM unnest($1::text::bigint[], $2::text::int[]) AS x (v, n) ORDER BY v
 """
-# The values of an account that begin at one moment come in one piece, a byte of kind and those of the value for each.
-_OPEN_NEW = f"""
-    INSERT INTO blind_values (account_id, kind, blind, held_from, held_to, operator_id, platform_id)
-    SELECT a, get_byte(k, n), substring(b FROM {BYTES} * n + 1 FOR {BYTES}), f, t, o, p
-    FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::timestamptz[], $5::timestamptz[], $6::uuid[],
-        $7::text::text[]) AS x (a, k, b, f, t, o, p)
-    CROSS JOIN LATERAL generate_series(0, length(k) - 1) AS n
-"""  # noqa: S608 - a number of ours
-_OPEN = (
-    _OPEN_NEW
-    + """
-    ON CONFLICT (account_id, kind, blind, held_from) DO UPDATE
-        SET held_to = excluded.held_to, operator_id = excluded.operator_id
+_LET_GO = """
+    DELETE FROM value_holders h USING unnest($1::text::bigint[], $2::text::int[]) AS x (v, n)
+    WHERE h.value = x.v AND h.operator_id = ($3::uuid[])[n]
 """
-)
 _PUT_LINKS = """
     INSERT INTO operator_links (operator_id, other_operator_id, score, reasons, found_at)
     SELECT a, b, s, r::jsonb, t
@@ -97,6 +82,7 @@ _PUT_RETURNS = """
         banned_operator_id = excluded.banned_operator_id, banned_at = excluded.banned_at,
         came_back = excluded.came_back, score = excluded.score, reasons = excluded.reasons
 """
+_DROP_ACCOUNT = "DELETE FROM link_sketches WHERE account_id = $1"
 _DROP_RETURNS = "DELETE FROM returned_accounts WHERE account_id = ANY($1::uuid[])"
 # Stands where a moment is not stored: what is there already keeps its own.
 _STAYS = datetime.min.replace(tzinfo=UTC)
@@ -105,11 +91,7 @@ _STAYS = datetime.min.replace(tzinfo=UTC)
 async def read_accounts(connection: Connection, statement: str, ids: Collection[UUID]) -> list[Holder]:
     """Return accounts, by their own or their operators' ids, with what they hold now."""
     rows = await connection.fetch(statement, sorted(ids)) if ids else []
-    held: dict[UUID, list[Value]] = defaultdict(list)
-    if rows:
-        for account, kind, blind in await connection.fetch(_VALUES, [row["account_id"] for row in rows]):
-            held[account].append(Value(kind, blind))
-    return [_account(row, held[row["account_id"]]) for row in rows]
+    return [_account(row) for row in rows]
 
 
 class Sketches:
@@ -157,7 +139,7 @@ async def read_holders(connection: Connection, values: Sequence[Value], most: Se
     """
     found: dict[Value, set[UUID]] = {}
     if values:
-        for place, held in await connection.fetch(_HOLDERS, _joined(values)[1], number_array(most)):
+        for place, held in await connection.fetch(_HOLDERS, number_array(values), number_array(most)):
             found[values[place - 1]] = (
                 set(held) if held is not None else {_stand_in(one) for one in range(most[place - 1])}
             )
@@ -177,43 +159,41 @@ async def read_returns(connection: Connection, operators: Collection[UUID]) -> d
 
 
 async def put_accounts(connection: Executes, accounts: Iterable[Holder]) -> None:
-    """Store what accounts are, but for the values they hold."""
+    """Store what accounts are and say."""
     if rows := [_row(account) for account in accounts]:
-        await connection.execute(_PUT_ACCOUNTS, *zip(*rows, strict=True))
+        texts = (list, text_array, text_array, *(list,) * 8, number_array, list)
+        await connection.execute(_PUT_ACCOUNTS, *columns(rows, *texts))
 
 
-async def close_values(connection: Executes, rows: Sequence[tuple[UUID, int, bytes, datetime]]) -> None:
-    """Let values end."""
-    if rows:
-        await connection.execute(_CLOSE, *zip(*rows, strict=True))
+async def hold(connection: Executes, held: Mapping[UUID, Collection[Value]]) -> None:
+    """Let operators hold values that they did not hold."""
+    await _each(connection, _HOLD, held)
 
 
-class Begun(NamedTuple):
-    """When an account begins to hold some values, and until when it does."""
-
-    account_id: UUID
-    held_from: datetime
-    held_to: datetime | None
-    operator_id: UUID
-    platform_id: str
+async def let_go(connection: Executes, held: Mapping[UUID, Collection[Value]]) -> None:
+    """Let operators hold values no longer."""
+    await _each(connection, _LET_GO, held)
 
 
-async def open_values(connection: Executes, begun: Mapping[Begun, Collection[Value]], *, are_new: bool) -> None:
-    """Let values begin; those of accounts that held none before `are_new`."""
-    rows = [(one[0], *_joined(own), *one[1:]) for one, own in begun.items()]
-    if rows:
-        forms = (list, list, list, list, list, list, text_array)
-        await connection.execute(_OPEN_NEW if are_new else _OPEN, *columns(rows, *forms))
+async def forget(connection: Connection, account_id: UUID) -> None:
+    """Forget what an account says. What others of its operator say too, that operator still holds."""
+    for own in await read_accounts(connection, ACCOUNTS_BY_ID, {account_id}):
+        members = await read_accounts(connection, ACCOUNTS_BY_OPERATOR, {own.operator_id})
+        others = frozenset[Value]().union(*(one.attributes.all() for one in members if one.account_id != account_id))
+        await let_go(connection, {own.operator_id: own.attributes.all() - others})
+    await connection.execute(_DROP_ACCOUNT, account_id)
+
+
+async def _each(connection: Executes, statement: str, held: Mapping[UUID, Collection[Value]]) -> None:
+    values = [value for own in held.values() for value in own]
+    if values:
+        places = [place for place, own in enumerate(held.values(), 1) for _ in own]
+        await connection.execute(statement, number_array(values), number_array(places), list(held))
 
 
 @lru_cache(maxsize=1_000)
 def _stand_in(number: int) -> UUID:
     return UUID(int=number)
-
-
-def _joined(values: Collection[Value]) -> tuple[bytes, bytes]:
-    """Return the kinds of values, a byte each, and their blind forms, one behind the other."""
-    return bytes([value[0] for value in values]), b"".join([value[1] for value in values])
 
 
 async def put_links(connection: Executes, links: Mapping[Pair, Link | None], found: Mapping[Pair, datetime]) -> None:
@@ -256,28 +236,29 @@ def write_reasons(known: Link) -> str:
     return msgspec.json.encode([reason._asdict() for reason in known.reasons]).decode()
 
 
-def _account(row: asyncpg.Record, held: Sequence[Value]) -> Holder:
-    bands = frozenset(value for value in held if value.kind == Kind.BAND)
+def _account(row: asyncpg.Record) -> Holder:
+    held = _read_numbers(row["held"])
+    bands = frozenset(value for value in held if kind_of(value) == Kind.BAND)
     fields = ("account_id", "platform_id", "operator_ref", "operator_id", "opened_at", "stated_at", "banned_at")
     return Holder(
         **{name: row[name] for name in fields},
-        attributes=Attributes(frozenset(held) - bands, bands, _name(row), _address(row)),
+        attributes=Attributes(held - bands, bands, _name(row), _address(row)),
     )
 
 
 def _name(row: asyncpg.Record) -> Sketch | None:
-    return Sketch(Value(Kind.NAME, row["name"]), b"", _read_pieces(row["name_pieces"])) if row["name"] else None
+    return Sketch(row["name"], 0, _read_numbers(row["name_pieces"])) if row["name"] is not None else None
 
 
 def _address(row: asyncpg.Record) -> Sketch | None:
-    if not row["address"]:
+    if row["address"] is None:
         return None
-    value = Value(row["address_kind"], row["address"])
-    return Sketch(value, row["address_numbers"], _read_pieces(row["address_pieces"]))
+    return Sketch(row["address"], row["address_numbers"], _read_numbers(row["address_pieces"]))
 
 
 def _row(account: Holder) -> tuple[Any, ...]:
-    name, there = account.attributes.name, account.attributes.address
+    says = account.attributes
+    name, there = says.name, says.address
     return (
         account.account_id,
         account.platform_id,
@@ -286,12 +267,12 @@ def _row(account: Holder) -> tuple[Any, ...]:
         account.opened_at,
         account.stated_at,
         account.banned_at,
-        name.value.blind if name else None,
-        _write_pieces(name.pieces if name else ()),
-        there.value.kind if there else None,
-        there.value.blind if there else None,
-        there.numbers if there else b"",
-        _write_pieces(there.pieces if there else ()),
+        _write_numbers(says.all()),
+        name.value if name else None,
+        _write_numbers(name.pieces if name else ()),
+        there.value if there else None,
+        there.numbers if there else 0,
+        _write_numbers(there.pieces if there else ()),
     )
 
 
@@ -317,9 +298,9 @@ def _return_row(account: Holder, found: Return, at: datetime) -> tuple[Any, ...]
     )
 
 
-def _read_pieces(stored: bytes) -> frozenset[int]:
-    return frozenset(struct.unpack(f"<{len(stored) // 8}q", stored))
+def _read_numbers(stored: bytes) -> frozenset[int]:
+    return frozenset(struct.unpack(f">{len(stored) // 8}q", stored))
 
 
-def _write_pieces(pieces: Collection[int]) -> bytes:
-    return struct.pack(f"<{len(pieces)}q", *sorted(pieces))
+def _write_numbers(numbers: Collection[int]) -> bytes:
+    return struct.pack(f">{len(numbers)}q", *sorted(numbers))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.identity import link_store as store
-from services.identity.attributes import SKETCHED, Attributes, Kind, Value
+from services.identity.attributes import SKETCHED, Attributes, Kind, Value, kind_of
 from services.identity.link_store import Connection, Sketches
 from services.identity.linking import Link, Policy, Possible, Side, most_possible, side
 from services.identity.network import Holder, Network, Pair
@@ -44,7 +44,7 @@ async def around(connection: Connection, policy_on: PolicyOn, batch: Sequence[St
     values = {value for one in sides.values() for value in one.all}
     await reading.read(values)
     near, weighed = reading.concerned(values)
-    alike_ones = await reading.read_around({value for value in leaving if value.kind in SKETCHED})
+    alike_ones = await reading.read_around({value for value in leaving if kind_of(value) in SKETCHED})
     # Where one lets go of a value, all others who hold it may be linked to one another.
     certain = operators | alike_ones | reading.concerned(leaving.keys())[0]
     # A pair is weighed as on the day of its newest file, which need not be one of the batch.
@@ -91,7 +91,8 @@ class _Reading:
 
     async def read(self, values: Set[Value]) -> None:
         """Ask who holds values: of one that too many hold, as many more as may let go of it."""
-        fresh = list(values - self.asked)
+        # In order, so that neighbours in the index are read one after the other.
+        fresh = sorted(values - self.asked)
         self.asked.update(fresh)
         most = [self.policy.most(value) + 1 for value in fresh]
         if self.leaving:
@@ -138,8 +139,8 @@ async def _reached(
     for pair, value, fewest in reading.shared(sides, others):
         kinds = shared[pair]
         # A band weighs nothing by itself.
-        if value.kind != Kind.BAND:
-            kinds[value.kind] = min(fewest, kinds.get(value.kind, fewest))
+        if (kind := kind_of(value)) != Kind.BAND:
+            kinds[kind] = min(fewest, kinds.get(kind, fewest))
     sketches = await store.read_sketches(reading.connection, {b for _, b in shared})
     theirs = {one.stated_at.date() for own in sketches.values() for one in own}
     policies = _policies(policy_on, {*days, *(day for day in theirs if day > min(days))})

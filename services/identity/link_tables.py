@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, LargeBinary, SmallInteger, Text, text
+from sqlalchemy import BigInteger, DateTime, Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,9 +12,9 @@ from services.identity.models import Base
 
 
 class Sketched(Base):
-    """What is compared of an account beside its values: when it opened and was banned, and its name and address.
+    """What is compared of an account: the values it holds, when it opened and was banned, and its name and address.
 
-    Pieces are int64 numbers, little-endian, in order.
+    Values and pieces are int64 numbers in order, most significant byte first.
     """
 
     __tablename__ = "link_sketches"
@@ -27,28 +27,21 @@ class Sketched(Base):
     opened_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     stated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     banned_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    name: Mapped[bytes | None] = mapped_column(LargeBinary)
+    held: Mapped[bytes] = mapped_column(LargeBinary)
+    name: Mapped[int | None] = mapped_column(BigInteger)
     name_pieces: Mapped[bytes] = mapped_column(LargeBinary)
-    address_kind: Mapped[int | None] = mapped_column(SmallInteger)
-    address: Mapped[bytes | None] = mapped_column(LargeBinary)
-    address_numbers: Mapped[bytes] = mapped_column(LargeBinary)
+    address: Mapped[int | None] = mapped_column(BigInteger)
+    address_numbers: Mapped[int] = mapped_column(BigInteger)
     address_pieces: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class BlindValue(Base):
-    """A value that an account's file holds from one version to another."""
+class ValueHolder(Base):
+    """An operator that holds a value by some account of its own."""
 
-    __tablename__ = "blind_values"
-    # By operator, so that those who hold a value are counted without reading all of a chain's accounts.
-    __table_args__ = (Index("ix_blind_values_held", "blind", "operator_id", postgresql_where=text("held_to IS NULL")),)
+    __tablename__ = "value_holders"
 
-    account_id: Mapped[UUID] = mapped_column(primary_key=True)
-    kind: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
-    blind: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    held_from: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
-    held_to: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    operator_id: Mapped[UUID]
-    platform_id: Mapped[str] = mapped_column(Text)
+    value: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    operator_id: Mapped[UUID] = mapped_column(primary_key=True)
 
 
 class OperatorLink(Base):
@@ -83,4 +76,4 @@ class ReturnedAccount(Base):
     found_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
-TABLES = (Sketched, BlindValue, OperatorLink, ReturnedAccount)
+TABLES = (Sketched, ValueHolder, OperatorLink, ReturnedAccount)

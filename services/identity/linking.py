@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.identity.attributes import Attributes, Kind, Sketch, Value
+from services.identity.attributes import Attributes, Kind, Sketch, Value, kind_of
 
 _DIGITS = 3
 # Whole values first: of a name that is the same, it says nothing more that it is also alike.
@@ -63,21 +63,21 @@ class Policy:
 
     def most(self, value: Value) -> int:
         """Return how many operators may hold a value that brings operators together."""
-        return self.most_in_band if value.kind == Kind.BAND else self.most_holders
+        return self.most_in_band if kind_of(value) == Kind.BAND else self.most_holders
 
     def brings_together(self, value: Value) -> bool:
         """Tell whether those who hold a value, while they are few, are compared. Persons share names by chance."""
-        return value.kind != Kind.REPRESENTATIVE
+        return kind_of(value) != Kind.REPRESENTATIVE
 
     def weighs_otherwise(self, value: Value, before: int, now: int) -> bool:
         """Tell whether it makes a difference to those who share a value that another number of operators holds it."""
-        if value.kind == Kind.BAND:
+        if kind_of(value) == Kind.BAND:
             return (before <= self.most_in_band) != (now <= self.most_in_band)
         return min(before, now) <= self.most_holders
 
     def may_link(self, value: Value, fewest: int, most: int) -> bool:
         """Tell whether two who hold a value may be linked by it when fewer hold it, and were not before."""
-        if value.kind == Kind.REPRESENTATIVE:
+        if kind_of(value) == Kind.REPRESENTATIVE:
             return self.weight("representative", fewest) > self.weight("representative", most)
         return fewest <= self.most(value)
 
@@ -175,7 +175,7 @@ def alike(one: Sketch, other: Sketch, least: float) -> bool:
     return (
         one.value != other.value
         and one.numbers == other.numbers
-        and one.value.kind == other.value.kind
+        and kind_of(one.value) == kind_of(other.value)
         and similarity(one.pieces, other.pieces) >= least
     )
 
@@ -188,9 +188,9 @@ def _fewest(shared: Iterable[Value], holders: HoldersOf) -> dict[int, int]:
     """Return by how few operators a shared value of each kind is held; several accounts in one bank are no reasons."""
     found: dict[int, int] = {}
     for value in shared:
-        count = holders(value)
-        if count < found.get(value.kind, count + 1):
-            found[value.kind] = count
+        kind, count = kind_of(value), holders(value)
+        if count < found.get(kind, count + 1):
+            found[kind] = count
     return found
 
 

@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.identity import link_store as store
 from services.identity.attributes import Attributes, Value, attributes
 from services.identity.blind import BlindIndex
-from services.identity.link_store import Begun
 from services.identity.link_surroundings import Said, around
 from services.identity.linking import Link
 from services.identity.network import Change, Holder, LinkChanged, Network, Pair, Return
@@ -37,16 +36,11 @@ _ALONE = "SELECT pg_advisory_xact_lock(hashtext('identity.links'))"
 
 
 @dataclass
-class _Written:
-    """What a batch changes: values that end and begin, and which links and returns were found when."""
+class _Found:
+    """Which links and returns a batch finds, and when."""
 
-    # Accounts whose values are on their way already.
-    begun: Collection[UUID]
-    closed: list[tuple[UUID, int, bytes, datetime]] = field(default_factory=list)
-    opened: dict[tuple[UUID, Value, datetime], tuple[Holder, datetime | None]] = field(default_factory=dict)
-    open_since: dict[tuple[UUID, Value], datetime] = field(default_factory=dict)
-    links_found: dict[Pair, datetime] = field(default_factory=dict)
-    returns_found: dict[UUID, datetime] = field(default_factory=dict)
+    links: dict[Pair, datetime] = field(default_factory=dict)
+    returns: dict[UUID, datetime] = field(default_factory=dict)
 
 
 async def take_turn(session: AsyncSession) -> None:
@@ -80,10 +74,11 @@ async def record(
     """Take in files and ends of accounts, in order; return for each what is to be published of links and returns."""
     links_before, returns_before = dict(network.links), dict(network.returns)
     links_known, returns_known = set(links_before), set(returns_before)
-    # Most files are of accounts that nothing else in the batch is about: what they hold is known before the links are.
+    # Most files are of operators that nothing else in the batch is about: what they hold is known before the links are.
     begun = _begun(network, batch, statements)
-    await store.open_values(connection, begun, are_new=True)
-    written = _Written({one.account_id for one in begun})
+    await store.hold(connection, begun)
+    held = _held(network, batch, begun)
+    found = _Found()
     events: list[list[Event]] = []
     touched: set[UUID] = set()
     async for step, says in in_turns(zip(batch, statements, strict=True)):
@@ -92,14 +87,14 @@ async def record(
         if after is None or after == before:
             events.append([])
             continue
-        _note_values(written, before, after, step.at)
         touched.add(after.account_id)
         changes = network.put(after)
-        _note_found(written.links_found, links_known, network.links, network.changed_links, step.at)
-        _note_found(written.returns_found, returns_known, network.returns, network.changed_returns, step.at)
+        _note_found(found.links, links_known, network.links, network.changed_links, step.at)
+        _note_found(found.returns, returns_known, network.returns, network.changed_returns, step.at)
         events.append([_event(change, step.at) for change in changes])
     await store.put_accounts(connection, [network.accounts[account] for account in sorted(touched)])
-    await _write(connection, network, written, links_before, returns_before)
+    await _move(connection, network, held)
+    await _write(connection, network, found, links_before, returns_before)
     return events
 
 
@@ -120,26 +115,28 @@ def _after(step: Step, says: Attributes | None, before: Holder | None) -> Holder
     return replace(before, banned_at=step.at if step.event.reason == "banned" else None)
 
 
+async def _move(connection: Executes, network: Network, held: Mapping[UUID, frozenset[Value]]) -> None:
+    """Store what operators hold now and did not before, and what they no longer do."""
+    now = {operator: network.side(operator).all for operator in held}
+    await store.let_go(connection, {one: gone for one, before in held.items() if (gone := before - now[one])})
+    await store.hold(connection, {one: new for one, before in held.items() if (new := now[one] - before)})
+
+
 async def _write(
     connection: Executes,
     network: Network,
-    written: _Written,
+    found: _Found,
     links_before: Mapping[Pair, Link],
     returns_before: Mapping[UUID, Return],
 ) -> None:
-    await store.close_values(connection, written.closed)
-    begun: dict[Begun, list[Value]] = defaultdict(list)
-    for (account, value, since), (holder, until) in written.opened.items():
-        begun[Begun(account, since, until, holder.operator_id, holder.platform_id)].append(value)
-    await store.open_values(connection, begun, are_new=False)
     links = _changed(links_before, network.links)
     # Of a link that only weighs something else, the moment it was found stays; one that was lost is found anew.
-    links |= {pair: network.links[pair] for pair in written.links_found if pair in network.links}
-    await store.put_links(connection, links, written.links_found)
+    links |= {pair: network.links[pair] for pair in found.links if pair in network.links}
+    await store.put_links(connection, links, found.links)
     returns = _changed(returns_before, network.returns)
-    returns |= {one: network.returns[one] for one in written.returns_found if one in network.returns}
-    accounts = {account: (network.accounts[account], found) for account, found in returns.items()}
-    await store.put_returns(connection, accounts, written.returns_found)
+    returns |= {one: network.returns[one] for one in found.returns if one in network.returns}
+    accounts = {account: (network.accounts[account], own) for account, own in returns.items()}
+    await store.put_returns(connection, accounts, found.returns)
 
 
 def _changed(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V | None]:
@@ -159,37 +156,29 @@ def _note_found(
             found[key] = at
 
 
-def _note_values(written: _Written, before: Holder | None, after: Holder, at: datetime) -> None:
-    """Let values begin and end that an account's new version has and has not; all of them with another operator."""
-    if after.account_id in written.begun:
-        return
-    held = before.attributes.all() if before is not None else frozenset()
-    holds = after.attributes.all()
-    moved = before is not None and before.operator_id != after.operator_id
-    for value in held if moved else held - holds:
-        key = (after.account_id, value)
-        if (since := written.open_since.pop(key, None)) is not None:
-            written.opened[*key, since] = (written.opened[*key, since][0], at)
-        else:
-            written.closed.append((after.account_id, *value, at))
-    for value in holds if moved else holds - held:
-        written.open_since[after.account_id, value] = at
-        written.opened[after.account_id, value, at] = (after, None)
-
-
 def _begun(
     network: Network, batch: Sequence[Step], statements: Sequence[Attributes | None]
-) -> dict[Begun, frozenset[Value]]:
-    """Return what accounts hold that are new and that one event of a batch is about."""
+) -> dict[UUID, frozenset[Value]]:
+    """Return what operators hold that are new and that one event of a batch is about."""
     events = Counter(step.account_id for step in batch)
+    named = Counter(step.entity.id for step in batch if step.entity is not None)
     return {
-        Begun(step.account_id, step.at, None, step.entity.id, step.platform_id): says.all()
+        step.entity.id: says.all()
         for step, says in zip(batch, statements, strict=True)
         if says is not None
         and step.entity is not None
-        and events[step.account_id] == 1
+        and named[step.entity.id] == events[step.account_id] == 1
         and step.account_id not in network.accounts
+        and not network.is_known(step.entity.id)
     }
+
+
+def _held(network: Network, batch: Sequence[Step], begun: Collection[UUID]) -> dict[UUID, frozenset[Value]]:
+    """Return what operators hold that a batch may change, but for those whose values are on their way already."""
+    accounts = (network.accounts.get(step.account_id) for step in batch)
+    operators = {step.entity.id for step in batch if step.entity is not None}
+    operators |= {account.operator_id for account in accounts if account is not None}
+    return {operator: network.side(operator).all for operator in sorted(operators.difference(begun))}
 
 
 def _event(change: Change, at: datetime) -> Event:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from services.identity.attributes import SKETCHED, Attributes, Value
+from services.identity.attributes import SKETCHED, Attributes, Value, kind_of
 from services.identity.linking import Link, Policy, Side, link, most_possible, same_entity, side
 
 Pair: TypeAlias = tuple[UUID, UUID]
@@ -120,6 +120,10 @@ class Network:
             self._review(self.accounts[other], changes)
         return changes
 
+    def is_known(self, operator: UUID) -> bool:
+        """Tell whether an operator has an account."""
+        return bool(self._members.get(operator))
+
     def side(self, operator: UUID) -> Side:
         """Return everything the files of an operator say."""
         if operator not in self._sides:
@@ -176,7 +180,7 @@ class Network:
             for holder in holders:
                 others = self._linked[holder] | holders if new_ones else self._linked[holder]
                 found.update(pair_of(holder, other) for other in others if other != holder)
-            if new_ones and value.kind in SKETCHED:
+            if new_ones and kind_of(value) in SKETCHED:
                 # What is alike weighs more too, with whomever they meet.
                 found |= self._meetings(holders, policy)
         return found
@@ -202,7 +206,7 @@ class Network:
         shared = one.all & other.all
         if not any(len(self.holders[v]) <= policy.most(v) and policy.brings_together(v) for v in shared):
             return None
-        fewest = {value.kind: 2 for value in shared}
+        fewest = dict.fromkeys(map(kind_of, shared), 2)
         if sum(most_possible(policy, fewest)) < policy.threshold:
             return None
         scored = link(one, other, lambda value: len(self.holders[value]), policy)

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import badge_keys, retention, signed_texts
+from services.identity import badge_keys, link_store, links, retention, signed_texts
 from services.identity.models import Account
 from services.identity.purge_tables import Purge
 from services.identity.vault import Vault
@@ -34,8 +34,6 @@ _ENDED = frozenset({"deregistered", "banned"})
 _RUN_OUT = frozenset({"running", "expired"})
 # Blind values let others be recognised by what the account said; they go with it. Its links speak of it no more.
 _FORGET = (
-    "DELETE FROM blind_values WHERE account_id = $1",
-    "DELETE FROM link_sketches WHERE account_id = $1",
     "DELETE FROM returned_accounts WHERE account_id = $1",
     "DELETE FROM shop_addresses WHERE account_id = $1",
     "DELETE FROM file_digests WHERE account_id = $1",
@@ -96,6 +94,7 @@ async def finish(sessions: Sessions, vault: Vault, purge_id: UUID) -> Purge:
     # None that was made since: an account that its platform opened again has another.
     await vault.keys.destroy(begun.account_id, begun.generations, at=utc_now())
     async with transaction(sessions) as session:
+        await links.take_turn(session)
         row = await session.get_one(Purge, purge_id, with_for_update=True)
         if row.certificate is None:
             await _certify(session, vault, row)
@@ -182,8 +181,10 @@ async def _certify(session: AsyncSession, vault: Vault, row: Purge) -> None:
     account = await session.get_one(Account, row.account_id, with_for_update=True)
     if account.version == row.version:
         account.state = "purged"
+        connection = await driver(session)
+        await link_store.forget(connection, row.account_id)
         for statement in _FORGET:
-            await (await driver(session)).execute(statement, row.account_id)
+            await connection.execute(statement, row.account_id)
     row.purged_at = now = utc_now()
     said = Certificate(
         id=row.id,

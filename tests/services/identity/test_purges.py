@@ -35,7 +35,7 @@ async def told(service: Service, *events: Json) -> None:
 async def left(service: Service, at: str) -> str:
     """Let a merchant register and leave; return its operator."""
     await told(service, operator_registered(time="2021-06-01T00:00:00Z"), operator_deregistered("left", time=at))
-    (row,) = await service.rows("SELECT operator_id FROM accounts")
+    (row,) = await service.rows("SELECT DISTINCT operator_id FROM accounts")
     return str(row["operator_id"])
 
 
@@ -121,9 +121,19 @@ class TestPurge:
             "fields": {},
             "destroyed": ["representative"],
         }
-        for table in ("blind_values", "link_sketches", "shop_addresses"):
+        for table in ("value_holders", "link_sketches", "shop_addresses"):
             assert await identity.rows(f"SELECT * FROM {table}") == []  # noqa: S608 - our own names
         assert len(await identity.published(OperatorPurged)) == 1
+
+    async def test_spares_what_another_account_of_the_operator_says(self, identity: Service) -> None:
+        await told(identity, operator_registered(operator_ref="other", representative="Han Mei"))
+        await left(identity, LONG_AGO)
+
+        status, _ = await purged(identity)
+
+        (other,) = await identity.rows("SELECT operator_ref, length(held) / 8 AS values FROM link_sketches")
+        held = await identity.rows("SELECT * FROM value_holders")
+        assert (status, other["operator_ref"], len(held)) == (201, "other", other["values"])
 
     async def test_again_is_the_same_one(self, identity: Service) -> None:
         await left(identity, LONG_AGO)

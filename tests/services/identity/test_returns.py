@@ -153,7 +153,7 @@ class TestTables:
         await told(identity, shop("old", **says), banned("old"), shop("new", time=MARCH, **says))
 
         dump = ""
-        for table in ("link_sketches", "blind_values", "operator_links", "returned_accounts"):
+        for table in ("link_sketches", "value_holders", "operator_links", "returned_accounts"):
             rows = await identity.rows(f"SELECT {table}::text AS line FROM {table}")  # noqa: S608 - names of ours
             dump += "\n".join(row["line"] for row in rows)
 

@@ -1,5 +1,6 @@
 """The sum of log-odds, and that what is linked in the end does not depend on what came first."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from random import Random
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.hidden_links import house_policy
-from services.identity.attributes import Attributes, Kind, Sketch, Value
+from services.identity.attributes import Attributes, Kind, Sketch, Value, value_of
 from services.identity.linking import Policy, Side, link, side, similarity
 from services.identity.network import Holder, LinkChanged, Network, pair_of
 from services.identity.rule_values import policy
@@ -27,13 +28,18 @@ KINDS = (
     Kind.PLACE,
     Kind.NAME,
 )
-VALUES = st.builds(Value, st.sampled_from([int(kind) for kind in KINDS]), st.sampled_from([b"a", b"b", b"c"]))
+VALUES = st.builds(value_of, st.sampled_from([int(kind) for kind in KINDS]), st.sampled_from([1 << 4, 2 << 4, -3 << 4]))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def saying(*values: Value, name: Sketch | None = None, address: Sketch | None = None) -> Attributes:
     own = [sketch.value for sketch in (name, address) if sketch is not None]
     return Attributes(frozenset([*values, *own]), frozenset(), name, address)
+
+
+def as_number(pieces: Iterable[int]) -> int:
+    """Return another number for every set of small pieces."""
+    return sum(1 << 4 + piece for piece in pieces)
 
 
 def one_side(*values: Value) -> Side:
@@ -44,10 +50,10 @@ def one_side(*values: Value) -> Side:
 def files(draw: st.DrawFn) -> Attributes:
     values = draw(st.frozensets(VALUES, max_size=2))
     pieces = draw(st.frozensets(st.integers(0, 5), min_size=1, max_size=5))
-    name = Sketch(Value(Kind.NAME, bytes(sorted(pieces))), b"", pieces)
+    name = Sketch(value_of(Kind.NAME, as_number(pieces)), 0, pieces)
     there = draw(st.frozensets(st.integers(0, 5), min_size=1, max_size=5))
-    address = Sketch(Value(Kind.ADDRESS, bytes(sorted(there))), b"5", there)
-    bands = [Value(Kind.BAND, bytes([piece])) for piece in there]
+    address = Sketch(value_of(Kind.ADDRESS, as_number(there)), 5, there)
+    bands = [value_of(Kind.BAND, as_number([piece])) for piece in there]
     return saying(*values, name=name, address=address)._replace(bands=frozenset(bands))
 
 
@@ -82,7 +88,7 @@ class TestLink:
         assert after.score >= before.score
 
     def test_counts_a_kind_once_and_by_its_rarest_value(self) -> None:
-        common, rare = Value(Kind.PHONE, b"common"), Value(Kind.PHONE, b"rare")
+        common, rare = value_of(Kind.PHONE, 1 << 4), value_of(Kind.PHONE, 2 << 4)
         both = one_side(common, rare)
 
         found = link(both, both, lambda value: 50 if value == common else 2, POLICY)
@@ -90,12 +96,12 @@ class TestLink:
         assert [(reason.kind, reason.holders) for reason in found.reasons] == [("phone", 2)]
 
     def test_of_addresses_that_are_alike_needs_the_same_numbers(self) -> None:
-        def at(blind: bytes, numbers: bytes, *pieces: int) -> Side:
-            there = Sketch(Value(Kind.ADDRESS, blind), numbers, frozenset(pieces))
+        def at(number: int, *pieces: int) -> Side:
+            there = Sketch(value_of(Kind.ADDRESS, as_number(pieces)), number, frozenset(pieces))
             return side([saying(address=there)])
 
-        same = link(at(b"a", b"5", 1, 2, 3, 4), at(b"b", b"5", 1, 2, 3, 9), lambda _: 1, POLICY)
-        other = link(at(b"a", b"5", 1, 2, 3, 4), at(b"b", b"6", 1, 2, 3, 9), lambda _: 1, POLICY)
+        same = link(at(5, 1, 2, 3, 4), at(5, 1, 2, 3, 9), lambda _: 1, POLICY)
+        other = link(at(5, 1, 2, 3, 4), at(6, 1, 2, 3, 9), lambda _: 1, POLICY)
 
         assert [reason.kind for reason in same.reasons] == ["address_near"]
         assert same.score < POLICY.threshold

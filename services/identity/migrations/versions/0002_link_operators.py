@@ -11,7 +11,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_OF_PLATFORMS = ("link_sketches", "blind_values", "returned_accounts")
+_OF_PLATFORMS = ("link_sketches", "returned_accounts")
 
 
 def upgrade() -> None:

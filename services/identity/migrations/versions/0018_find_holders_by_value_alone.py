@@ -7,17 +7,21 @@ down_revision = "0017"
 branch_labels = None
 depends_on = None
 
-_INDEX = "CREATE INDEX ix_blind_values_held ON blind_values ({columns}) WHERE held_to IS NULL"
+# A database that is new has no such table: the next version does without.
+_INDEX = """
+    DO $$ BEGIN IF to_regclass('blind_values') IS NOT NULL THEN
+        DROP INDEX IF EXISTS ix_blind_values_held;
+        CREATE INDEX ix_blind_values_held ON blind_values ({columns}) WHERE held_to IS NULL;
+    END IF; END $$
+"""
 
 
 def upgrade() -> None:
     """Apply."""
     op.execute("SET lock_timeout = '5s'")
-    op.execute("DROP INDEX IF EXISTS ix_blind_values_held")
     op.execute(_INDEX.format(columns="blind, operator_id"))
 
 
 def downgrade() -> None:
     """Undo."""
-    op.execute("DROP INDEX ix_blind_values_held")
     op.execute(_INDEX.format(columns="kind, blind, operator_id"))
