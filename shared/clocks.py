@@ -9,6 +9,7 @@ once (art. 201), is over on the instant and does not move; while the clock stand
 import calendar as months
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -95,15 +96,14 @@ def due(clock: Clock, calendar: Calendar) -> Due | None:
     """Return when a clock ends; None while it stands, since nobody knows for how long."""
     if clock.state == "paused":
         return None
+    if not clock.acts and clock.unit != "hours":
+        return _undisturbed(calendar, calendar.day_of(clock.started_at), clock.amount, clock.unit, moves=clock.moves)
     amount = clock.amount + sum(act.amount for act in clock.acts if act.kind == "extended")
     if clock.unit == "hours":
         at = clock.started_at + timedelta(hours=amount) + _stood(clock)
         return Due(calendar.day_of(at), at, is_provisional=False)
-    stands = _standing(clock, calendar)
-    day = _counted(calendar.day_of(clock.started_at), amount, clock.unit, calendar, stands)
-    while stands(day) or (clock.moves and not calendar.works(day)):
-        day += _DAY
-    return Due(day, calendar.end_of(day), calendar.is_provisional(day.year))
+    first = calendar.day_of(clock.started_at)
+    return _full(calendar, first, amount, clock.unit, moves=clock.moves, stands=_standing(clock, calendar))
 
 
 def pause(clock: Clock, calendar: Calendar, *, at: datetime, by: str, because: str) -> Clock:
@@ -207,6 +207,23 @@ def _standing(clock: Clock, calendar: Calendar) -> Callable[[date], bool]:
 
 def _never(_: date) -> bool:
     return False
+
+
+# Thousands of clocks begin on one day and end on one other.
+@lru_cache(maxsize=10_000)
+def _undisturbed(calendar: Calendar, first: date, amount: int, unit: Unit, *, moves: bool) -> Due:
+    """Return when a period ends that nothing was done to."""
+    return _full(calendar, first, amount, unit, moves=moves, stands=_never)
+
+
+def _full(
+    calendar: Calendar, first: date, amount: int, unit: Unit, *, moves: bool, stands: Callable[[date], bool]
+) -> Due:
+    """Return when a period of days is over, the first day not counted."""
+    day = _counted(first, amount, unit, calendar, stands)
+    while stands(day) or (moves and not calendar.works(day)):
+        day += _DAY
+    return Due(day, calendar.end_of(day), calendar.is_provisional(day.year))
 
 
 def _counted(start: date, amount: int, unit: Unit, calendar: Calendar, stands: Callable[[date], bool]) -> date:

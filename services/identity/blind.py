@@ -23,13 +23,14 @@ class BlindIndex:
             raise ValueError(f"a key of a blind index has {_KEY_BYTES} bytes or more")
         # A key longer than the hash takes one of is hashed itself. What has taken in the key is begun from each time.
         self._begun = hashlib.blake2b(key=_fitting(key), digest_size=BYTES)
+        self._begun_of = lru_cache(maxsize=None)(self._begun_for)
         # The same pairs of characters make up all names and addresses.
         self.often = lru_cache(maxsize=_KEPT)(self.number)
 
     def value(self, kind: int, text: str) -> bytes:
         """Return the blind form of a normalised value: 16 bytes, another for the same text of another kind."""
-        hashed = self._begun.copy()
-        hashed.update(b"%d\0" % kind + text.encode("utf-8", "surrogatepass"))
+        hashed = self._begun_of(kind).copy()
+        hashed.update(text.encode("utf-8", "surrogatepass"))
         return hashed.digest()
 
     def of_parts(self, kind: int, whole: bytes, parts: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -45,7 +46,14 @@ class BlindIndex:
 
     def number(self, kind: int, text: str) -> int:
         """Return the first eight bytes of a blind form as a number that fits PostgreSQL's `bigint`."""
-        return int.from_bytes(self.value(kind, text)[:8], "big", signed=True)
+        hashed = self._begun_of(kind).copy()
+        hashed.update(text.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(hashed.digest()[:8], "big", signed=True)
+
+    def _begun_for(self, kind: int) -> "hashlib.blake2b":
+        hashed = self._begun.copy()
+        hashed.update(b"%d\0" % kind)
+        return hashed
 
 
 def _fitting(key: bytes) -> bytes:

@@ -46,6 +46,8 @@ _SIMPLIFIED = _Simplified()
 @lru_cache(maxsize=20_000)
 def tidy(text: str) -> str:
     """Return a text without differences of width, case, accent and script that mean nothing to a reader."""
+    if text.isascii():
+        return _UMLAUT.sub("", text.lower())
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text).casefold()).translate(_LATIN)
     # Characters that fall apart fall apart again after the case was folded.
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", bare)).casefold()

@@ -132,6 +132,8 @@ class Network:
 
     def _replace(self, before: Holder | None, account: Holder) -> dict[Value, int]:
         """Put an account in its place; return of every shared value whose count changed how many held it before."""
+        if before is None and not self.is_known(account.operator_id):
+            return self._add(account)
         operators = {account.operator_id} if before is None else {account.operator_id, before.operator_id}
         held = {operator: self.side(operator).all for operator in operators}
         if before is not None:
@@ -150,6 +152,21 @@ class Network:
                 if count + len(holders) > 1:
                     counts.setdefault(value, count)
         return {value: count for value, count in counts.items() if len(self.holders[value]) != count}
+
+    def _add(self, account: Holder) -> dict[Value, int]:
+        """Put the first account of an operator in its place, and return as `_replace()` does."""
+        operator = account.operator_id
+        self.accounts[account.account_id] = account
+        self._members[operator].add(account.account_id)
+        own = self._sides[operator] = side((account.attributes,))
+        counts: dict[Value, int] = {}
+        for value in own.all:
+            if not (holders := self.holders.get(value)):
+                self.holders[value] = {operator}
+            elif operator not in holders:
+                counts[value] = len(holders)
+                holders.add(operator)
+        return counts
 
     def _meetings(self, operators: Iterable[UUID], policy: Policy) -> set[Pair]:
         """Return the pairs of operators with whoever shares something rare with them, and whom they are linked to."""

@@ -55,21 +55,35 @@ def pieces(own: str) -> list[Piece]:
 
 
 def _pieces(word: str, place: int) -> Iterator[Piece]:
+    return (Piece(_hash(text), place, signs) for text, signs in zip(_texts(word), _signs(word), strict=True))
+
+
+def _texts(word: str) -> list[str]:
+    """Return what a word is made of, in the order of `_signs()`."""
     if is_dense(word):
-        yield Piece(_hash(f"^{word[0]}"), place, range(1))
-        yield from (Piece(_hash(sign), place, range(at, at + 1)) for at, sign in enumerate(word[:_FIRST_SIGNS]))
-        yield from (Piece(_hash(word[at : at + 2]), place, range(at, at + 2)) for at in range(len(word) - 1))
+        return [f"^{word[0]}", *word[:_FIRST_SIGNS], *[word[at : at + 2] for at in range(len(word) - 1)]]
+    if word.isdecimal():
+        return [word]
+    whole = f" {word} "
+    return [whole[at : at + 3] for at in range(len(whole) - 2)]
+
+
+def _signs(word: str) -> Iterator[range]:
+    """Yield which signs of a word each of its parts covers."""
+    if is_dense(word):
+        yield range(1)
+        yield from (range(at, at + 1) for at in range(min(len(word), _FIRST_SIGNS)))
+        yield from (range(at, at + 2) for at in range(len(word) - 1))
     elif word.isdecimal():
-        yield Piece(_hash(word), place, range(len(word)))
+        yield range(len(word))
     else:
-        whole = f" {word} "
-        yield from (Piece(_hash(whole[at : at + 3]), place, range(at, at + 3)) for at in range(len(whole) - 2))
+        yield from (range(at, at + 3) for at in range(len(word)))
 
 
 @lru_cache(maxsize=20_000)
 def hashes(own: str) -> frozenset[int]:
     """Return the hashes of the pieces of an own name."""
-    return frozenset(piece.hash for piece in pieces(own))
+    return frozenset([_hash(text) for word in own.split() for text in _texts(word)])
 
 
 def platform_piece(platform_id: str) -> int:
