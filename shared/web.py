@@ -51,9 +51,20 @@ class Problem(BaseModel):
     pointer: str | None = None
 
 
+_SVG = "image/svg+xml"
+_NOTHING_LOADED = "default-src 'none'; style-src 'unsafe-inline'"
+# Documents a route that answers with a picture.
+PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {_SVG: {}}}}
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:  # FastAPI's own type for `responses`
     """Document the refusals of a route."""
     return {status: {"model": Problem, "content": {PROBLEM: {}}} for status in (*statuses, 503)}
+
+
+def picture(content: bytes | str) -> Response:
+    """Return a drawing as SVG. One that is opened by itself runs nothing and asks for nothing."""
+    return Response(content, media_type=_SVG, headers={"content-security-policy": _NOTHING_LOADED})
 
 
 def build_app(

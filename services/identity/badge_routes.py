@@ -23,12 +23,11 @@ from services.identity.badge_tables import IssuedBadge
 from shared.auth import CallerDep, Role, require
 from shared.clock import utc_now
 from shared.errors import Invalid
-from shared.web import PublicSessionDep, SessionDep, problems
+from shared.web import PICTURE, PublicSessionDep, SessionDep, picture, problems
 
 _ISSUERS = (Role.PLATFORM, Role.REGULATOR, Role.ADMINISTRATOR)
 _READERS = (*_ISSUERS, Role.INSPECTOR, Role.CUSTOMS, Role.TAX)
 PageAddress = Annotated[str | None, Query(min_length=1, max_length=2_000)]
-_SVG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/svg+xml": {}}}}
 _HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}}
 
 
@@ -110,11 +109,11 @@ async def show_badge(request: Request, session: PublicSessionDep, badge_id: UUID
     return HTMLResponse(badge_page.page(found), headers=badge_page.HEADERS)
 
 
-@router.get("/public/badges/{badge_id}/qr.svg", responses={**_SVG, **problems(404, 422)}, response_class=Response)
+@router.get("/public/badges/{badge_id}/qr.svg", responses={**PICTURE, **problems(404, 422)}, response_class=Response)
 async def show_qr_code(request: Request, session: PublicSessionDep, badge_id: UUID) -> Response:
     """Return the QR code of a badge's page."""
     found = await badges.badge(session, badge_id)
-    return Response(badge_page.qr_code(_page(request, found)), media_type="image/svg+xml")
+    return picture(badge_page.qr_code(_page(request, found)))
 
 
 @router.get("/public/v1/lookup", response_model=PublicOperatorOut, responses=problems(404, 422))

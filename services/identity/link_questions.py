@@ -1,14 +1,19 @@
 """Answers about hidden links: all of them for supervision, for a platform what concerns its own accounts."""
 
+import asyncio
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.identity.link_drawing import MOST_OTHERS, Line, Node, Web, picture
 from services.identity.link_tables import OperatorLink, ReturnedAccount, Sketched
 from services.identity.models import Account, Operator
 from services.identity.questions import OperatorNotFound
+from services.identity.search_tables import SearchedAccount
+from shared.database import among
 
 Page = tuple[list[dict[str, Any]], UUID | None]
 
@@ -91,3 +96,49 @@ def _own(one: ReturnedAccount) -> dict[str, Any]:
         "reasons": one.reasons,
         "found_at": one.found_at,
     }
+
+
+async def drawn(session: AsyncSession, operator_id: UUID) -> bytes:
+    """Return the links of an operator as SVG. Raises OperatorNotFound."""
+    if await session.get(Operator, operator_id) is None:
+        raise OperatorNotFound(f"no operator {operator_id}")
+    a, b = OperatorLink.operator_id, OperatorLink.other_operator_id
+    own = or_(a == operator_id, b == operator_id)
+    strongest = select(OperatorLink).where(own).order_by(OperatorLink.score.desc(), a, b).limit(MOST_OTHERS)
+    links = list((await session.execute(strongest)).scalars())
+    linked = (await session.execute(select(func.count()).where(own))).scalar_one()
+    others = [link.other_operator_id if link.operator_id == operator_id else link.operator_id for link in links]
+    between = select(OperatorLink).where(among(a, others), among(b, others)).order_by(OperatorLink.score.desc(), a, b)
+    lines = [_line(link) for link in (*links, *(await session.execute(between)).scalars())]
+    banned, returns = await _bans(session, [operator_id, *others]), await _returns(session, operator_id)
+    named = await _named(session, [operator_id, *others])
+    centre, *nodes = (
+        _node(one, named.get(one, []), banned.get(one), came_back=one in returns) for one in (operator_id, *others)
+    )
+    return await asyncio.to_thread(picture, Web(centre, nodes, linked, lines))
+
+
+async def _named(session: AsyncSession, operators: list[UUID]) -> dict[UUID, list[tuple[str | None, str]]]:
+    """Return of each operator the names of its accounts, None where they are a person's, and their platforms."""
+    found: dict[UUID, list[tuple[str | None, str]]] = defaultdict(list)
+    columns = (SearchedAccount.operator_id, SearchedAccount.name, SearchedAccount.platform_id)
+    asked = select(*columns).where(among(SearchedAccount.operator_id, operators))
+    for row in await session.execute(asked.order_by(SearchedAccount.registered_at, SearchedAccount.account_id)):
+        found[row.operator_id].append((row.name, row.platform_id))
+    return found
+
+
+def _line(link: OperatorLink) -> Line:
+    kinds = [reason["kind"].replace("_", " ") for reason in sorted(link.reasons, key=lambda one: -one["weight"])]
+    return Line(link.operator_id, link.other_operator_id, link.score, kinds)
+
+
+def _node(operator: UUID, accounts: list[tuple[str | None, str]], ban: Sketched | None, *, came_back: bool) -> Node:
+    names = [name for name, _ in accounts if name is not None]
+    # A person's name is sealed; the id stands for it.
+    said = [" and ".join(sorted({platform for _, platform in accounts}))]
+    if ban is not None:
+        said.append(f"banned {ban.banned_at:%Y-%m-%d}")
+    if came_back:
+        said.append("came back from that")
+    return Node(operator, names[-1] if names else str(operator), ", ".join(filter(None, said)), ban is not None)

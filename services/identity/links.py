@@ -3,7 +3,7 @@
 One transaction at a time does this, in all processes: of two that share a value, one sees the other (ADR 14).
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
 from services.identity import link_questions, lookups, questions, search_questions
@@ -25,12 +25,13 @@ from shared.clock import EARLIEST, LATEST, utc_now
 from shared.database import kept
 from shared.errors import Invalid
 from shared.paging import MAX_PAGE
-from shared.web import SessionDep, problems
+from shared.web import PICTURE, SessionDep, picture, problems
 
 router = APIRouter(tags=["identity"])
 
 _READERS = (Role.PLATFORM, Role.REGULATOR, Role.INSPECTOR, Role.CUSTOMS, Role.TAX, Role.ADMINISTRATOR)
-_LINK_READERS = (Role.PLATFORM, Role.REGULATOR, Role.INSPECTOR, Role.ADMINISTRATOR)
+_SUPERVISORS = (Role.REGULATOR, Role.INSPECTOR, Role.ADMINISTRATOR)
+_LINK_READERS = (Role.PLATFORM, *_SUPERVISORS)
 Instant = Annotated[AwareDatetime, Query(ge=EARLIEST, le=LATEST)]
 _REFUSALS = problems(401, 403, 404, 422)
 
@@ -83,6 +84,18 @@ async def list_links(
     ask = link_questions.own_accounts if caller.role is Role.PLATFORM else link_questions.linked
     items, following = await ask(session, operator_id, after=cursor, limit=limit)
     return {"items": items, "next": following}
+
+
+@router.get(
+    "/v1/operators/{operator_id}/links/picture",
+    response_class=Response,
+    responses={**PICTURE, **_REFUSALS},
+)
+async def get_links_picture(session: SessionDep, caller: CallerDep, operator_id: UUID) -> Response:
+    """Return whom an operator is linked to as a picture: what speaks for it, and who of them was banned."""
+    require(caller, *_SUPERVISORS)
+    content = await link_questions.drawn(session, operator_id)
+    return picture(content)
 
 
 @router.get("/v1/lookup", response_model=OperatorOut, responses=_REFUSALS)

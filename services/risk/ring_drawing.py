@@ -1,7 +1,6 @@
 """A ring drawn as SVG: shops on the left, buyers on the right, a line for the orders between two. Pure."""
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
@@ -11,25 +10,20 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from services.risk.boosting import Floats
+from shared.svg import GREY, INK, LINE, document, element, heading, shortened, text, written
 
 MOST_MEMBERS = 200
-_NAMESPACE = "http://www.w3.org/2000/svg"
 # Of a side and a name: shops and buyers may be called the same.
 Member = tuple[str, str]
 SHOP, BUYER = "shop", "buyer"
 _SWEEPS = 12
-_MOST_LABEL = 38
 _WIDTH, _SHOPS_AT, _BUYERS_AT = 1_100, 310, 800
 _TOP, _BOTTOM, _ROOMY, _TIGHT = 92, 56, 26, 17
 _ROOMY_TO = 30
 # Thinner and paler where there are many.
 _THIN, _THICK, _THICK_OF_MANY = 1.0, 9.0, 5.0
 _FEW_LINES = 400
-_LINE = "#7b8794"
-_INK, _GREY = "#1f2933", "#52606d"
 _FILL = {SHOP: "#1d4e89", BUYER: "#c2571a"}
-# What XML has no place for, and half a pair of surrogates.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Web(NamedTuple):
@@ -149,31 +143,17 @@ def picture(whole: Web, caption: Caption) -> bytes:
     most = max(len(shops), len(buyers), 1)
     inner = most * (_ROOMY if most <= _ROOMY_TO else _TIGHT)
     height = _TOP + inner + _BOTTOM
-    root = _element(
-        None,
-        "svg",
-        xmlns=_NAMESPACE,
-        viewBox=f"0 0 {_WIDTH} {height}",
-        width=_WIDTH,
-        height=height,
-        role="img",
-        **{"aria-labelledby": "title desc", "font-family": "sans-serif", "font-size": 12},
-    )
     shown = _shown(whole, web)
-    _text(root, "title", caption.title, id="title")
-    _text(root, "desc", f"{caption.about} {shown} {_described(web, caption)}", id="desc")
-    _element(root, "rect", width=_WIDTH, height=height, fill="#ffffff")
-    _text(root, "text", caption.title, x=24, y=32, fill=_INK, **{"font-size": 18, "font-weight": "bold"})
-    _text(root, "text", f"{caption.about} {shown}".strip(), x=24, y=54, fill=_GREY)
-    _text(root, "text", "Shops", x=_SHOPS_AT, y=_TOP - 12, fill=_FILL[SHOP], **{"text-anchor": "end"})
-    _text(root, "text", "Buyers", x=_BUYERS_AT, y=_TOP - 12, fill=_FILL[BUYER])
+    root = document(_WIDTH, height, caption.title, f"{caption.about} {shown} {_described(web, caption)}")
+    heading(root, caption.title, f"{caption.about} {shown}".strip())
+    text(root, "text", "Shops", x=_SHOPS_AT, y=_TOP - 12, fill=_FILL[SHOP], **{"text-anchor": "end"})
+    text(root, "text", "Buyers", x=_BUYERS_AT, y=_TOP - 12, fill=_FILL[BUYER])
     at_shops, at_buyers = _heights(shops, inner), _heights(buyers, inner)
     _lines(root, web, caption, at_shops, at_buyers)
     _nodes(root, SHOP, at_shops, caption.labels)
     _nodes(root, BUYER, at_buyers, {})
     _legend(root, web, height - 24)
-    content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return content
+    return written(root)
 
 
 def _shown(whole: Web, web: Web) -> str:
@@ -198,40 +178,40 @@ def _lines(
     root: ET.Element, web: Web, caption: Caption, at_shops: Mapping[str, float], at_buyers: Mapping[str, float]
 ) -> None:
     most, opacity = max(web.orders.values(), default=1), 0.5 if len(web.orders) <= _FEW_LINES else 0.35
-    drawn = _element(root, "g", fill="none", stroke=_LINE, **{"stroke-opacity": opacity, "stroke-linecap": "round"})
+    drawn = element(root, "g", fill="none", stroke=LINE, **{"stroke-opacity": opacity, "stroke-linecap": "round"})
     bend = (_BUYERS_AT - _SHOPS_AT) / 5
     # The thick ones last, and so on top.
     for (shop, buyer), count in sorted(web.orders.items(), key=lambda one: (one[1], one[0])):
         start, end = at_shops[shop], at_buyers[buyer]
         bent = f"{_SHOPS_AT + bend:g} {start} {_BUYERS_AT - bend:g} {end}"
         curve = f"M{_SHOPS_AT + 10} {start}C{bent} {_BUYERS_AT - 10} {end}"
-        line = _element(drawn, "path", d=curve, **{"stroke-width": _thickness(count, most, len(web.orders))})
-        _text(line, "title", f"{caption.labels.get(shop, shop)} and {buyer}: {_orders(count)}")
+        line = element(drawn, "path", d=curve, **{"stroke-width": _thickness(count, most, len(web.orders))})
+        text(line, "title", f"{caption.labels.get(shop, shop)} and {buyer}: {_orders(count)}")
 
 
 def _nodes(root: ET.Element, side: str, heights: Mapping[str, float], labels: Mapping[str, str]) -> None:
     x, label_x, anchor = (
         (_SHOPS_AT + 6, _SHOPS_AT - 6, "end") if side == SHOP else (_BUYERS_AT - 6, _BUYERS_AT + 6, "start")
     )
-    drawn = _element(root, "g", fill=_FILL[side], **{"text-anchor": anchor})
+    drawn = element(root, "g", fill=_FILL[side], **{"text-anchor": anchor})
     for name, y in heights.items():
         label = labels.get(name, name)
-        one = _element(drawn, "g")
-        _text(one, "title", label if label == name else f"{label} ({name})")
-        _element(one, "circle", cx=x, cy=y, r=4.5)
-        _text(one, "text", _shortened(label), x=label_x, y=y + 4, fill=_INK)
+        one = element(drawn, "g")
+        text(one, "title", label if label == name else f"{label} ({name})")
+        element(one, "circle", cx=x, cy=y, r=4.5)
+        text(one, "text", shortened(label), x=label_x, y=y + 4, fill=INK)
 
 
 def _legend(root: ET.Element, web: Web, y: float) -> None:
     if not web.orders:
         return
     most = max(web.orders.values())
-    drawn = _element(root, "g", fill=_GREY)
+    drawn = element(root, "g", fill=GREY)
     x = 24
     for count in sorted({1, math.ceil(most / 2), most}):
         width = _thickness(count, most, len(web.orders))
-        _element(drawn, "path", d=f"M{x} {y - 4}h40", stroke=_LINE, **{"stroke-width": width})
-        _text(drawn, "text", _orders(count), x=x + 50, y=y)
+        element(drawn, "path", d=f"M{x} {y - 4}h40", stroke=LINE, **{"stroke-width": width})
+        text(drawn, "text", _orders(count), x=x + 50, y=y)
         x += 150
 
 
@@ -243,16 +223,3 @@ def _thickness(count: int, most: int, lines: int) -> float:
 
 def _orders(count: int) -> str:
     return f"{count:,} order{'' if count == 1 else 's'}"
-
-
-def _shortened(label: str) -> str:
-    return label if len(label) <= _MOST_LABEL else f"{label[: _MOST_LABEL - 1]}…"
-
-
-def _element(parent: ET.Element | None, name: str, **attributes: object) -> ET.Element:
-    texts = {key: str(value) for key, value in attributes.items()}
-    return ET.Element(name, texts) if parent is None else ET.SubElement(parent, name, texts)
-
-
-def _text(parent: ET.Element, name: str, text: str, **attributes: object) -> None:
-    _element(parent, name, **attributes).text = _NOT_XML.sub("\ufffd", text)

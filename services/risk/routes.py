@@ -53,7 +53,7 @@ from shared.auth import CallerDep, Role, require
 from shared.clock import utc_now
 from shared.events.platform import IncidentKind
 from shared.paging import MAX_PAGE, read_cursor
-from shared.web import SessionDep, problems
+from shared.web import PICTURE, SessionDep, picture, problems
 
 router = APIRouter(tags=["risk"])
 
@@ -62,8 +62,6 @@ Ref = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
 Code = Annotated[str, Path(max_length=100, pattern=r"^[^\x00]*$")]
 Place = Annotated[int, Path(ge=1, le=2**62)]
 Version = Annotated[int, Path(ge=1, le=1_000_000)]
-# A picture that is opened by itself runs nothing and asks for nothing.
-_NOTHING_LOADED = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
 _RULE_REFUSALS = problems(400, 401, 403, 404, 409, 422)
 _RULE_MAKERS = (Role.REGULATOR, Role.ADMINISTRATOR)
 _ANALYSTS = (Role.REGULATOR, Role.INSPECTOR, Role.ADMINISTRATOR)
@@ -117,13 +115,13 @@ async def get_ring(session: SessionDep, caller: CallerDep, ring_id: UUID) -> obj
 @router.get(
     "/v1/rings/{ring_id}/picture",
     response_class=Response,
-    responses={200: {"content": {"image/svg+xml": {}}}, **problems(401, 403, 404, 422)},
+    responses={**PICTURE, **problems(401, 403, 404, 422)},
 )
 async def get_ring_picture(session: SessionDep, caller: CallerDep, ring_id: UUID) -> Response:
     """Return a ring as a picture: its shops and buyers, a line for the orders between two of them."""
     require(caller, *_READERS)
     content = await ring_pictures.ring_picture(session, ring_id)
-    return Response(content, media_type="image/svg+xml", headers=_NOTHING_LOADED)
+    return picture(content)
 
 
 @router.get(

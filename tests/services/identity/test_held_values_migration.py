@@ -20,19 +20,26 @@ BEFORE = (
         held_to timestamptz, operator_id uuid, platform_id text, PRIMARY KEY (account_id, kind, blind, held_from))""",
     """CREATE FUNCTION number_at(held bytea, place int) RETURNS bigint LANGUAGE sql AS
         $$ SELECT ('x' || encode(substring(held FROM 8 * place + 1 FOR 8), 'hex'))::bit(64)::bigint $$""",
-    f"""INSERT INTO blind_values SELECT account_id, v & 15, {_HASH.format("v")}, opened_at, NULL, operator_id, platform_id
-        FROM link_sketches, generate_series(0, length(held) / 8 - 1) AS n, number_at(held, n) AS v""",
+    f"""INSERT INTO blind_values
+        SELECT account_id, v & 15, {_HASH.format("v")}, opened_at, NULL, operator_id, platform_id
+        FROM link_sketches, generate_series(0, length(held) / 8 - 1) AS n, number_at(held, n) AS v""",  # noqa: S608 - ours
     "INSERT INTO blind_values SELECT account_id, 1, 'let go of', opened_at, stated_at, operator_id FROM link_sketches",
     "DROP TABLE value_holders",
     f"""ALTER TABLE link_sketches ADD COLUMN address_kind smallint, DROP COLUMN held,
         ALTER COLUMN name TYPE bytea USING {_HASH.format("name")}""",
     f"""UPDATE link_sketches SET address_kind = address & 15, name_pieces = {_TURNED.format("name_pieces")},
-        address_pieces = {_TURNED.format("address_pieces")}""",
+        address_pieces = {_TURNED.format("address_pieces")}""",  # noqa: S608 - ours
     f"""ALTER TABLE link_sketches ALTER COLUMN address TYPE bytea USING {_HASH.format("address")},
         ALTER COLUMN address_numbers TYPE bytea USING
             CASE WHEN address_numbers = 0 THEN '' ELSE int8send(address_numbers) || '\\x0123456789abcdef'::bytea END""",
     "UPDATE alembic_version SET version_num = '0018'",
 )
+
+
+def owner(service: Service) -> str:
+    url = service.settings.owner_database_url
+    assert url is not None
+    return url
 
 
 async def kept(service: Service) -> list[dict[str, Any]]:
@@ -42,7 +49,7 @@ async def kept(service: Service) -> list[dict[str, Any]]:
 
 
 async def as_before(service: Service) -> None:
-    connection = await asyncpg.connect(plain_url(service.settings.owner_database_url))
+    connection = await asyncpg.connect(plain_url(owner(service)))
     try:
         await connection.execute("SELECT set_config('crosswatch.platform', '*', false)")
         for statement in BEFORE:
@@ -65,7 +72,7 @@ async def test_values_of_before_are_what_they_would_be_now(open_service: OpenSer
     expected = await kept(service)
     await as_before(service)
 
-    await asyncio.to_thread(migrations.upgrade, "identity", service.settings.owner_database_url)
+    await asyncio.to_thread(migrations.upgrade, "identity", owner(service))
     found = await kept(service)
     await told(service, shop("new", time=MARCH, bank_accounts=[BANK]))
 

@@ -1,6 +1,8 @@
 """Hidden links: who shares what with whom, whatever came first, and what too many share."""
 
 from itertools import permutations
+from typing import Any
+from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -191,6 +193,45 @@ class TestLinks:
 
         assert (await identity.get(path, Role.CUSTOMS)).status_code == 403
         assert (await identity.get(path)).status_code == 404
+
+
+class TestPicture:
+    async def test_shows_whom_an_operator_is_linked_to_by_what_and_who_was_banned(self, identity: Service) -> None:
+        await told(
+            identity,
+            shop("old", platform_id="south", bank_accounts=[BANK], devices=["device-1"]),
+            banned("old", platform_id="south"),
+            shop("new", time=MARCH, bank_accounts=[BANK], legal_name="Blue Lantern <Trading> Ltd"),
+            shop("other", time=MARCH, devices=["device-1"]),
+            shop("stranger", time=MARCH),
+        )
+
+        answer = await identity.get(f"/v1/operators/{account_id('north', 'new')}/links/picture")
+
+        root = ET.fromstring(answer.content)  # noqa: S314 - our own
+        said = {found.text for found in root.iter() if found.text}
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert "Hidden links of Blue Lantern <Trading> Ltd" in said
+        assert "north; linked to 1 other." in said
+        assert {"bank account", "south, banned 2026-02-05, came back from that"} <= said
+        assert b"<Trading>" not in answer.content
+
+    async def test_shows_no_name_of_a_person(self, identity: Service) -> None:
+        person: Any = {"entity_type": "individual", "legal_name": "王小明", "bank_accounts": [BANK]}
+        await told(identity, shop("one", **person), shop("two", bank_accounts=[BANK]))
+
+        answer = await identity.get(f"/v1/operators/{account_id('north', 'two')}/links/picture")
+
+        assert answer.status_code == 200
+        assert "王小明" not in answer.text
+        assert f"({account_id('north', 'one')})" in answer.text
+
+    async def test_is_for_supervision_and_of_operators_there_are(self, identity: Service) -> None:
+        path = f"/v1/operators/{account_id('north', 'nobody')}/links/picture"
+
+        assert (await identity.get(path)).status_code == 404
+        assert (await identity.get(path, Role.PLATFORM, platform_id="north")).status_code == 403
+        assert (await identity.get(path, Role.CUSTOMS)).status_code == 403
 
 
 class TestCommonValues:

@@ -18,13 +18,13 @@ _VALUE = f"({_NUMBER} & ~15::bigint) | {{kind}}"
 _CARRIED = (
     f"""INSERT INTO value_holders (value, operator_id)
         SELECT DISTINCT {_VALUE.format(hash="blind", kind="kind")}, operator_id
-        FROM blind_values WHERE held_to IS NULL""",
+        FROM blind_values WHERE held_to IS NULL""",  # noqa: S608 - our own names
     "ALTER TABLE link_sketches ADD COLUMN held bytea",
     f"""UPDATE link_sketches s SET held = coalesce((
             SELECT string_agg(int8send(v), '' ORDER BY v)
             FROM (SELECT {_VALUE.format(hash="b.blind", kind="b.kind")} AS v FROM blind_values b
                   WHERE b.account_id = s.account_id AND b.held_to IS NULL) AS own), ''),
-        name_pieces = {{name_pieces}}, address_pieces = {{address_pieces}}""",
+        name_pieces = {{name_pieces}}, address_pieces = {{address_pieces}}""",  # noqa: S608 - our own names
     f"""ALTER TABLE link_sketches ALTER COLUMN held SET NOT NULL,
         ALTER COLUMN name TYPE bigint USING {_VALUE.format(hash="name", kind="8")},
         ALTER COLUMN address TYPE bigint USING {_VALUE.format(hash="address", kind="address_kind")},
