@@ -24,6 +24,7 @@ from services.identity.network import Network
 from services.identity.registration_store import Book
 from services.identity.registrations import Step
 from services.identity.rule_values import RuleValues
+from services.identity.search_spans import Line
 from services.identity.shops import Shops
 from services.identity.vault import Vault
 from services.identity.writing import writing
@@ -75,7 +76,7 @@ class _Batch(NamedTuple):
     book: Book
     statements: Sequence[Attributes | None]
     network: Network
-    pieces: Mapping[UUID, list[int]]
+    searched: Mapping[UUID, Line]
     files: changes.Files
 
 
@@ -96,7 +97,7 @@ async def _read(session: AsyncSession, vault: Vault, received: Sequence[Received
         book=await registrations.read(session, steps),
         statements=statements,
         network=await links.read(session, values, steps, statements),
-        pieces=await search_store.pieces_of(session, accounts),
+        searched=await search_store.known(session, [step.searched for step in steps if step.searched is not None]),
         files=changes.Files(await changes.known(session, accounts), digests),
     )
 
@@ -108,7 +109,7 @@ async def _record(session: AsyncSession, batch: _Batch) -> list[Event]:
         found = await links.record(writes, batch.network, batch.steps, batch.statements)
         recorded, named = await registrations.record(writes, batch.book, batch.values, batch.steps)
         owners = [own.operator_id for own in recorded]
-        await search_store.record(writes, named, batch.pieces)
+        await search_store.record(writes, named, batch.searched)
         changed = await changes.record(writes, batch.steps, owners, batch.files)
         await shops.record(writes, [_shops(step, owner) for step, owner in zip(batch.steps, owners, strict=True)])
     return [

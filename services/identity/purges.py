@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.identity import badge_keys, link_store, links, retention, signed_texts
+from services.identity import badge_keys, link_store, links, retention, search_store, signed_texts
 from services.identity.models import Account
 from services.identity.purge_tables import Purge
 from services.identity.vault import Vault
@@ -32,11 +32,13 @@ _POLL_SECONDS = 5.0
 _ENDED = frozenset({"deregistered", "banned"})
 # A clock that ran out is so called once that was told; until then the time tells.
 _RUN_OUT = frozenset({"running", "expired"})
-# Blind values let others be recognised by what the account said; they go with it. Its links speak of it no more.
+# Blind values let others be recognised by what the account said; they go with it. Its links speak of it no more, and
+# no name of before finds it.
 _FORGET = (
     "DELETE FROM returned_accounts WHERE account_id = $1",
     "DELETE FROM shop_addresses WHERE account_id = $1",
     "DELETE FROM file_digests WHERE account_id = $1",
+    *search_store.FORGET_BEFORE,
     """DELETE FROM operator_links l USING accounts a
        WHERE a.id = $1 AND a.operator_id IN (l.operator_id, l.other_operator_id)
            AND NOT EXISTS (SELECT FROM link_sketches s WHERE s.operator_id = a.operator_id)""",

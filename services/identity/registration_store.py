@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.identity import retention, reverification
 from services.identity.personal import HIDDEN
-from services.identity.search_store import Searched
+from services.identity.search_spans import Searched
 from shared import clock_sets
 from shared.clock_sets import ClockSet
 from shared.database import Executes, columns, driver, text_array

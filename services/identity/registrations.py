@@ -16,7 +16,8 @@ from services.identity.numbers import check_number
 from services.identity.personal import HIDDEN, blind_number, is_natural_person
 from services.identity.registration_store import Book, Current, Entity
 from services.identity.rule_values import RuleValues
-from services.identity.search_store import Found, Searched, found
+from services.identity.search_spans import Searched
+from services.identity.search_store import Found, found
 from services.identity.verification import NO_REGISTER, Beside, Finding, Register, verify
 from shared.database import Executes, kept
 from shared.events.base import Event

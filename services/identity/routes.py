@@ -37,13 +37,18 @@ _REFUSALS = problems(401, 403, 404, 422)
 
 
 class BadQuestion(Invalid):
-    """A look-up names none of an account, a number and a url, or several."""
+    """A look-up names none of an account, a number and a url, or several; or a search asks what has no one answer."""
 
 
 @router.get("/v1/operators", response_model=OperatorPage, responses=problems(401, 403, 422))
 async def list_operators(session: SessionDep, caller: CallerDep, asked: Annotated[OperatorQuestion, Query()]) -> object:
-    """List operators, by a name that need not be spelt so, and by more; a platform's own only, for a platform."""
+    """List operators, by a name that need not be spelt so, and by more; a platform's own only, for a platform.
+
+    They are found by what is known of them now, or as of an instant; with `former` by names that they had too.
+    """
     require(caller, *_READERS)
+    if asked.former and (asked.name is None or asked.as_of is not None):
+        raise BadQuestion("names of before are looked for by a name, and without an instant", pointer="/query/former")
     wanted = search_questions.Wanted(
         jurisdiction=asked.jurisdiction,
         # A platform sees no others, and looks among its own only.
@@ -53,6 +58,8 @@ async def list_operators(session: SessionDep, caller: CallerDep, asked: Annotate
         verdict=asked.verdict,
         first_day=asked.registered_from,
         last_day=asked.registered_to,
+        as_of=asked.as_of,
+        former=asked.former,
     )
     if asked.name is not None:
         ask = partial(search_questions.named, session, asked.name)

@@ -4,8 +4,9 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from shared.clock import EARLIEST, LATEST
 from shared.paging import MAX_PAGE
 
 _TEXT = r"^[^\x00]+$"
@@ -73,10 +74,19 @@ class OperatorItem(BaseModel):
     number: str | None
     name: Annotated[str | None, Field(description="the name that is like the one asked for")] = None
     likeness: Annotated[float | None, Field(description="how much it is, from 0 to 1")] = None
+    account_id: Annotated[UUID | None, Field(description="the account with that name")] = None
+    borne_from: Annotated[
+        datetime | None, Field(description="since when this operator's account had it; told with as_of and former")
+    ] = None
+    borne_to: Annotated[datetime | None, Field(description="until when, if it has another now")] = None
 
 
 class OperatorQuestion(BaseModel):
-    """Which operators are asked for: of one account, everything that is stated holds. Days are whole days of UTC."""
+    """Which operators are asked for: of one account, everything that is stated holds. Days are whole days of UTC.
+
+    With `as_of` all of it is what it was at that instant. With `former`, a name that an account had finds the operator
+    that it was of then, and jurisdiction and kind are those of then; state and verdict are those of now.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=200, pattern=_TEXT)] | None = None
     jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code")] | None = None
@@ -86,6 +96,8 @@ class OperatorQuestion(BaseModel):
     entity_type: Annotated[str, Field(min_length=1, max_length=40, pattern=_TEXT)] | None = None
     registered_from: Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2200, 1, 1))] | None = None
     registered_to: Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2200, 1, 1))] | None = None
+    as_of: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)] | None = None
+    former: bool = False
     cursor: UUID | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50
 

@@ -1,4 +1,4 @@
-"""Tables of the search among operators: what each account is found by, and which pieces of names are common."""
+"""Tables of the search among operators: what each account is and was found by, and which pieces of names are common."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,19 +10,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.identity.models import Base
 
 
-class SearchedAccount(Base):
-    """What an account is found by: its firm's names, by its file and by its register; a natural person has none here.
+class _Found:
+    """Columns of what an account is found by: its firm's names, by its file and by its register; no person's.
 
     `own` is a name without legal form and place, `plain` all of it, both as they are compared.
     """
 
-    __tablename__ = "searched_accounts"
-    __table_args__ = (
-        Index("ix_searched_accounts_operator_id", "operator_id"),
-        Index("ix_searched_accounts_own", "own"),
-    )
-
-    account_id: Mapped[UUID] = mapped_column(primary_key=True)
     platform_id: Mapped[str] = mapped_column(Text)
     operator_id: Mapped[UUID]
     jurisdiction: Mapped[str] = mapped_column(Text)
@@ -36,6 +29,37 @@ class SearchedAccount(Base):
     registered_plain: Mapped[str | None] = mapped_column(Text)
 
 
+class SearchedAccount(_Found, Base):
+    """What an account is found by, and since when it has been that."""
+
+    __tablename__ = "searched_accounts"
+    __table_args__ = (
+        Index("ix_searched_accounts_operator_id", "operator_id"),
+        Index("ix_searched_accounts_own", "own"),
+    )
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    held_from: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class SearchedBefore(_Found, Base):
+    """What an account was found by until a file said something else; each row ends where the next one begins."""
+
+    __tablename__ = "searched_before"
+    __table_args__ = (
+        Index("ix_searched_before_operator_id", "operator_id"),
+        Index("ix_searched_before_own", "own"),
+    )
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    held_from: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    held_to: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+# What waits to be sorted in is read through by every search, so it is kept short.
+_SHORT_LIST = {"gin_pending_list_limit": 512}
+
+
 class NamePieces(Base):
     """Hashes of the pieces that an account's names are made of, and of its platform.
 
@@ -44,22 +68,27 @@ class NamePieces(Base):
     """
 
     __tablename__ = "name_pieces"
-    __table_args__ = (
-        # What waits to be sorted in is read through by every search, so it is kept short.
-        Index(
-            "ix_name_pieces_pieces",
-            "pieces",
-            postgresql_using="gin",
-            postgresql_with={"gin_pending_list_limit": 512},
-        ),
-    )
+    __table_args__ = (Index("ix_name_pieces_pieces", "pieces", postgresql_using="gin", postgresql_with=_SHORT_LIST),)
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     pieces: Mapped[list[int]] = mapped_column(ARRAY(Integer))
 
 
+class NamePiecesBefore(Base):
+    """The same of the names in a row of `searched_before`, and shown only by way of that."""
+
+    __tablename__ = "name_pieces_before"
+    __table_args__ = (
+        Index("ix_name_pieces_before_pieces", "pieces", postgresql_using="gin", postgresql_with=_SHORT_LIST),
+    )
+
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    held_from: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    pieces: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+
+
 class PieceCount(Base):
-    """How many accounts have a piece in their names: rare ones find a name, common ones only with others."""
+    """How often a piece is in names that accounts have or had: rare ones find a name, common ones only with others."""
 
     __tablename__ = "name_piece_counts"
 
@@ -68,3 +97,4 @@ class PieceCount(Base):
 
 
 TABLES = (SearchedAccount, NamePieces, PieceCount)
+TABLES_BEFORE = (SearchedBefore, NamePiecesBefore)

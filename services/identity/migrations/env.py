@@ -22,7 +22,8 @@ from shared.migrations import run_migrations
 # One metadata, once all files of tables have added to it.
 _LISTS = (
     *(badge_tables.TABLES, breach_tables.TABLES, consent_tables.TABLES, link_tables.TABLES),
-    *(page_tables.TABLES, removal_tables.TABLES, search_tables.TABLES, sharing_tables.TABLES),
+    *(page_tables.TABLES, removal_tables.TABLES, sharing_tables.TABLES),
+    *(search_tables.TABLES, search_tables.TABLES_BEFORE),
 )
 _SINGLE = (DisclosureRequest, FileDigest, Offer, PersonalRead, Purge, RegistryEntry)
 _TABLES = (*(table for tables in _LISTS for table in tables), *_SINGLE)

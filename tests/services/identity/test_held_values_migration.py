@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import asyncpg
+from alembic import command
 
 from shared import migrations
 from shared.process import plain_url
@@ -72,7 +73,7 @@ async def test_values_of_before_are_what_they_would_be_now(open_service: OpenSer
     expected = await kept(service)
     await as_before(service)
 
-    await asyncio.to_thread(migrations.upgrade, "identity", owner(service))
+    await asyncio.to_thread(command.upgrade, migrations.alembic_config("identity", owner(service)), "0019")
     found = await kept(service)
     await told(service, shop("new", time=MARCH, bank_accounts=[BANK]))
 

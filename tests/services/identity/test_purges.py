@@ -15,6 +15,7 @@ from shared.events.identity import OperatorPurged, RetentionEnded
 from shared.identifiers import account_id
 from tests.services.doors import OpenService, Service
 from tests.services.identity.factories import operator_changed, operator_deregistered, operator_registered
+from tests.services.identity.searches import found
 from tests.services.inbox import deliver_platform_events
 from tests.services.platform_events import Json, send
 
@@ -134,6 +135,26 @@ class TestPurge:
         (other,) = await identity.rows("SELECT operator_ref, length(held) / 8 AS values FROM link_sketches")
         held = await identity.rows("SELECT * FROM value_holders")
         assert (status, other["operator_ref"], len(held)) == (201, "other", other["values"])
+
+    async def test_takes_names_of_before_along_and_leaves_the_last_one(self, identity: Service) -> None:
+        await told(
+            identity,
+            operator_registered(time="2021-06-01T00:00:00Z", legal_name="Blue Lantern Ltd"),
+            operator_changed(time="2021-07-01T00:00:00Z", legal_name="Red Harbour Ltd"),
+            operator_deregistered("left", time=LONG_AGO),
+        )
+        asked = {"name": "blue lantern", "former": True}
+        assert len(await found(identity, **asked)) == 1
+
+        await purged(identity)
+
+        assert await found(identity, **asked) == []
+        assert await found(identity, name="blue lantern", as_of="2021-06-15T00:00:00Z") == []
+        assert len(await found(identity, name="red harbour")) == 1
+        for table in ("searched_before", "name_pieces_before"):
+            assert await identity.rows(f"SELECT * FROM {table}") == []  # noqa: S608 - our own names
+        counted = await identity.rows("SELECT piece FROM name_piece_counts WHERE accounts <> 0 ORDER BY 1")
+        assert counted == await identity.rows("SELECT unnest(pieces) AS piece FROM name_pieces ORDER BY 1")
 
     async def test_again_is_the_same_one(self, identity: Service) -> None:
         await left(identity, LONG_AGO)

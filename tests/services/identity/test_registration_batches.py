@@ -44,8 +44,14 @@ TABLES = {
     "value_holders": "value, operator_id",
     "operator_links": "operator_id, other_operator_id, score, reasons, found_at",
     "returned_accounts": "account_id, operator_id, banned_account_id, came_back, score, reasons, found_at",
-    "searched_accounts": "account_id, platform_id, operator_id, jurisdiction, entity_kind, registered_at, name, own",
+    "searched_accounts": (
+        "account_id, platform_id, operator_id, jurisdiction, entity_kind, registered_at, name, own, held_from"
+    ),
+    "searched_before": (
+        "account_id, platform_id, operator_id, jurisdiction, entity_kind, registered_at, name, own, held_from, held_to"
+    ),
     "name_pieces": "account_id, pieces",
+    "name_pieces_before": "account_id, held_from, pieces",
     "name_piece_counts WHERE accounts <> 0": "piece, accounts",
 }
 

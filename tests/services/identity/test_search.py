@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.identity.search_store import record_all
-from shared.auth import Role
+from services.identity.search_filling import record_all
 from shared.database import transaction
-from shared.identifiers import account_id
 from tests.services.doors import OpenService, Service
 from tests.services.identity.factories import USCC, operator_deregistered
+from tests.services.identity.searches import NORTH, found, of, search
 from tests.services.identity.shops import FEBRUARY, JANUARY, MARCH, banned, changed, shop, told
 
 Params = dict[str, Any]
@@ -19,22 +18,6 @@ Params = dict[str, Any]
 @pytest_asyncio.fixture
 async def identity(open_service: OpenService) -> Service:
     return await open_service("identity")
-
-
-async def search(service: Service, role: Role = Role.REGULATOR, platform_id: str | None = None, **asked: Any) -> Any:
-    answer = await service.client.get(
-        "/v1/operators", params=asked, headers=service.bearer(role, platform_id=platform_id)
-    )
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def found(service: Service, **asked: Any) -> list[str]:
-    return [item["id"] for item in (await search(service, **asked))["items"]]
-
-
-def of(ref: str, platform_id: str = "north") -> str:
-    return str(account_id(platform_id, ref))
 
 
 class TestNames:
@@ -156,7 +139,8 @@ class TestNames:
 
     @staticmethod
     async def recounted(service: Service) -> list[Any]:
-        rows = await service.rows("SELECT p, count(*) FROM name_pieces, unnest(pieces) p GROUP BY p ORDER BY p")
+        pieces = "SELECT pieces FROM name_pieces UNION ALL SELECT pieces FROM name_pieces_before"
+        rows = await service.rows(f"SELECT p, count(*) FROM ({pieces}) n, unnest(pieces) p GROUP BY p ORDER BY p")  # noqa: S608 - ours
         return [tuple(row) for row in rows]
 
 
@@ -209,12 +193,11 @@ class TestCallers:
             shop("own", legal_name="Blue Lantern Ltd"),
             shop("other", legal_name="Blue Lantern Ltd", platform_id="south"),
         )
-        own = {"role": Role.PLATFORM, "platform_id": "north"}
 
-        assert await found(identity, name="blue lantern", **own) == [of("own")]
-        assert await found(identity, name="blue lantern", platform="south", **own) == []
-        assert await found(identity, platform="south", **own) == []
-        assert await found(identity, jurisdiction="CN", **own) == [of("own")]
+        assert await found(identity, name="blue lantern", **NORTH) == [of("own")]
+        assert await found(identity, name="blue lantern", platform="south", **NORTH) == []
+        assert await found(identity, platform="south", **NORTH) == []
+        assert await found(identity, jurisdiction="CN", **NORTH) == [of("own")]
 
     @pytest.mark.parametrize(
         ("query", "field"),

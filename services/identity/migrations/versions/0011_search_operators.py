@@ -3,7 +3,7 @@
 from alembic import op
 
 from services.identity import models
-from services.identity.search_store import record_all
+from services.identity.search_filling import record_all
 from services.identity.search_tables import TABLES
 from shared.rls import protect_by_platform
 
