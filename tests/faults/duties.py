@@ -52,10 +52,10 @@ class Compared(NamedTuple):
 
     def counts(self) -> dict[str, int]:
         """Return how many there are of what."""
-        open_ones = [name for name in self.removals if name.startswith("open")]
+        orders = [name for name, own in self.removals.items() if isinstance(own, list)]
         return {
-            "orders of removal": len(self.removals),
-            "of these open": len(open_ones),
+            "orders of removal": len(orders),
+            "of these open": sum(name.startswith("open") for name in orders),
             "told to be overdue": sum(self.overdue.values()),
             "demands to know a seller": len(self.demands),
         }
