@@ -1,6 +1,8 @@
 """What a run did, counted by the services that own the figures: the content of `var/report.json`."""
 
+import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Self
 
 import asyncpg
@@ -153,8 +155,7 @@ class Counts:
         of = {}
         async with httpx.AsyncClient(trust_env=False, timeout=60, headers=headers) as client:
             for name in filter(SERVICES.__contains__, stack.urls):
-                response = await client.get(f"{stack.ports.url(name)}/v1/summary")
-                of[name] = response.raise_for_status().json()
+                of[name] = await _summary(client, f"{stack.ports.url(name)}/v1/summary")
         doors = [of["identity"], of["listings"]]
         return cls(
             of=of,
@@ -167,6 +168,16 @@ class Counts:
             duplicate=sum(door["duplicate"] for door in doors),
             rejected=sum(door["rejected"] for door in doors),
         )
+
+
+async def _summary(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
+    """Return a service's summary; the first request after its database was killed may meet a connection of before."""
+    response = await client.get(url)
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        await asyncio.sleep(float(response.headers.get("retry-after", 1)))
+        response = await client.get(url)
+    found: dict[str, Any] = response.raise_for_status().json()
+    return found
 
 
 async def collect(stack: Stack, *, source: str, seconds: float, totals: Totals, before: Counts) -> Report:

@@ -88,8 +88,10 @@ async def codes_of(session: AsyncSession, stream: str) -> list[str]:
 
 
 async def raise_alerts(session: AsyncSession, raised: Sequence[Raised]) -> None:
-    """Store alerts that are new or were withdrawn, and publish those."""
-    by_id = {one.id: one for one in raised}
+    """Store alerts that are new or were withdrawn, and publish those; of several hits of one the first counts."""
+    by_id: dict[UUID, Raised] = {}
+    for one in raised:
+        by_id.setdefault(one.id, one)
     if not by_id:
         return
     ordered = sorted(by_id.values(), key=lambda one: one.id)

@@ -2,7 +2,8 @@
 
 One seed is streamed twice, once undisturbed and once while processes and servers are killed. Nothing may be
 lost or doubled at any stage, and every operator's profile must come out the same. Accounts of long ago are in the
-stream: their clocks run out and their data is purged while things are killed, once and for good.
+stream: their clocks run out and their data is purged while things are killed, once and for good. Orders of removal are
+given, acknowledged, withdrawn and carried out meanwhile, and sellers are demanded to be known.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from deploy.stack import Stack
 from deploy.streaming import Supply, open_supply, settled_report
 from shared.clock import utc_now
 from simulator.totals import Totals
+from tests.faults.duties import Duties
 from tests.faults.histories import purges_of, purging, with_histories
 from tests.faults.killing import Killer, killable, order_of_kills
 from tests.faults.load import send_steadily
@@ -78,41 +80,43 @@ class Experiment:
         """Stream as fast as answered, and kill nothing."""
         async with Stack(directory, self.ports, keep=False) as stack:
             before, started_at = await _ready(stack), time.monotonic()
+            duties = Duties(stack, self.supply)
             with _bar("undisturbed run", self.supply.expected_events) as show:
-                async with purging(stack, self.supply):
+                async with purging(stack, self.supply), duties.done_meanwhile():
                     totals = await send_steadily(
                         stack, self.supply, events_per_second=None, on_progress=lambda t: show(t.events)
                     )
             report = await settled_report(stack, self.supply, totals, started_at, before)
             if totals.rejected or not report.reconciles():
                 raise StackError(f"the undisturbed run is no measure: {totals.examples[:3]}, {report}")
-            return await self._outcome(stack), totals
+            return await self._outcome(stack, duties), totals
 
     async def disturbed(self, directory: Path, *, kills: int, events: int, rng: Random) -> Disturbed:
         """Stream steadily, and kill as the stream goes on."""
         async with Stack(directory, self.ports, keep=False) as stack:
             before, started_at = await _ready(stack), time.monotonic()
             victims = order_of_kills(kills, processes=killable(stack), servers=_SERVERS, rng=rng)
-            killer = Killer(stack, victims, events)
+            killer, duties = Killer(stack, victims, events), Duties(stack, self.supply)
             async with watched(stack, _CONSUMERS) as progress:
-                totals = await self._under_kills(stack, killer, events / (kills * _SECONDS_PER_KILL))
+                totals = await self._under_kills(duties, killer, events / (kills * _SECONDS_PER_KILL))
             _console.print("waiting until everything has arrived")
             await stack.ready()
             report = await settled_report(stack, self.supply, totals, started_at, before)
             missing = await notices_missing(stack)
             stalls = stalls_by_victim(progress, killer)
-            return Disturbed(await self._outcome(stack), report, totals, killer, missing, stalls)
+            return Disturbed(await self._outcome(stack, duties), report, totals, killer, missing, stalls)
 
-    async def _under_kills(self, stack: Stack, killer: Killer, rate: float) -> Totals:
+    async def _under_kills(self, duties: Duties, killer: Killer, rate: float) -> Totals:
+        stack = duties.stack
         with _bar("kills", len(killer.victims)) as show:
             killing = asyncio.create_task(killer.run(show))
-            async with purging(stack, self.supply):
+            async with purging(stack, self.supply), duties.done_meanwhile():
                 totals = await send_steadily(stack, self.supply, events_per_second=rate, on_progress=killer.on_progress)
                 await killing
         return totals
 
-    async def _outcome(self, stack: Stack) -> Outcome:
-        return await outcome(stack, self.as_of, await purges_of(stack, self.supply))
+    async def _outcome(self, stack: Stack, duties: Duties) -> Outcome:
+        return await outcome(stack, self.as_of, await purges_of(stack, self.supply), await duties.compared())
 
 
 def stalls_by_victim(progress: Watched, killer: Killer) -> dict[str, float]:
@@ -166,6 +170,7 @@ def _table(found: Disturbed, differences: int) -> Table:
         "profiles": len(found.outcome.profiles),
         "files lapsed by a clock": found.outcome.identity["states"].get("lapsed", 0),
         "accounts purged": sum(name.startswith("purge") for name in found.outcome.identity),
+        **found.outcome.duties.counts(),
         "notices delivered": found.report.notices.delivered,
         "notices missing": found.missing,
         "differences to the undisturbed run": differences,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from deploy.stack import Stack
 from deploy.streaming import Supply
 from shared.auth import Role
-from shared.events.platform import OperatorDeregistered, PlatformEvent
+from shared.events.platform import OperatorDeregistered, OperatorRegistered, PlatformEvent
 from shared.identifiers import account_id, source_of
 from simulator.cloudevents import CloudEvent, Outgoing, encode
 from simulator.complaints import Complaint
@@ -33,8 +33,9 @@ class Histories:
     """A source with accounts of long ago after every few hundred of its events: one stays, the next one leaves."""
 
     source: Source
-    # Platform and reference of the accounts that left, once they were sent.
+    # Platform and reference of the accounts that left, once they were sent, and those that stayed.
     left: set[tuple[str, str]] = field(default_factory=set)
+    stayed: set["Stayed"] = field(default_factory=set)
 
     @property
     def platform_ids(self) -> tuple[str, ...]:
@@ -49,10 +50,29 @@ class Histories:
                 yield from _history(platform_id, number // _EVERY)
                 if _leaves(number // _EVERY):
                     self.left.add((platform_id, _ref(number // _EVERY)))
+                else:
+                    self.stayed.add(Stayed(platform_id, number // _EVERY))
 
     def complaints(self, platform_id: str) -> Iterator[Complaint]:
         """Yield what the platform's buyers complain about."""
         return self.source.complaints(platform_id)
+
+
+class Stayed(NamedTuple):
+    """An account of long ago that its platform has not ended."""
+
+    platform_id: str
+    number: int
+
+    @property
+    def ref(self) -> str:
+        """Return its reference."""
+        return _ref(self.number)
+
+    @property
+    def turn(self) -> int:
+        """Return its place among those of its platform."""
+        return self.number // 2
 
 
 @dataclass(frozen=True)
@@ -77,6 +97,23 @@ def left(supply: Supply) -> set[tuple[str, str]]:
     """Return platform and reference of the accounts of long ago that were sent and have left."""
     assert isinstance(supply.source, Histories), "it was made with_histories"
     return supply.source.left
+
+
+def stayed(supply: Supply) -> set[Stayed]:
+    """Return the accounts of long ago that were sent and have not left."""
+    assert isinstance(supply.source, Histories), "it was made with_histories"
+    return supply.source.stayed
+
+
+def file_of(one: Stayed) -> OperatorRegistered:
+    """Return the file of an account of long ago."""
+    return _file(one.platform_id, one.number)
+
+
+def end_of(one: Stayed) -> bytes:
+    """Return the event that an account of long ago has left all the same."""
+    event = OperatorDeregistered(operator_ref=one.ref, reason="left")
+    return _encoded(one.platform_id, "left", one.ref, _LEFT, event).body
 
 
 @asynccontextmanager
@@ -152,10 +189,13 @@ def _client(stack: Stack, role: Role) -> httpx.AsyncClient:
 
 def _history(platform_id: str, number: int) -> Iterator[Outgoing]:
     ref = _ref(number)
-    file = msgspec.structs.replace(dormant(platform_id, 100 + number), operator_ref=ref)
-    yield _encoded(platform_id, "registered", ref, _REGISTERED, file)
+    yield _encoded(platform_id, "registered", ref, _REGISTERED, _file(platform_id, number))
     if _leaves(number):
         yield _encoded(platform_id, "left", ref, _LEFT, OperatorDeregistered(operator_ref=ref, reason="left"))
+
+
+def _file(platform_id: str, number: int) -> OperatorRegistered:
+    return msgspec.structs.replace(dormant(platform_id, 100 + number), operator_ref=_ref(number))
 
 
 def _encoded(platform_id: str, what: str, ref: str, at: datetime, data: PlatformEvent) -> Outgoing:

@@ -10,6 +10,7 @@ import httpx
 from deploy.report import Counts
 from deploy.stack import Stack
 from shared.auth import Role
+from tests.faults.duties import Compared
 from tests.faults.histories import Purged
 
 _ALERTS_A_PAGE = 200
@@ -29,6 +30,7 @@ class Outcome:
     profiles: Mapping[str, Any]  # the JSON the credit API answers with, by operator
     # What identity's clocks and purges came to: accounts by state, versions of files, purges by account.
     identity: Mapping[str, Any]
+    duties: Compared
 
     def differences(self, other: "Outcome") -> Iterator[str]:
         """Name what another run of the same seed came to otherwise."""
@@ -42,6 +44,11 @@ class Outcome:
             yield f"alert {identifier} is new"
         yield from _differ("profile", self.profiles, other.profiles)
         yield from _differ("identity", self.identity, other.identity)
+        yield from _differ("order of removal", self.duties.removals, other.duties.removals)
+        yield from _differ("demand to know", self.duties.demands, other.duties.demands)
+        both = self.duties.overdue.keys() & other.duties.overdue.keys()
+        mine, theirs = ({name: one.duties.overdue[name] for name in both} for one in (self, other))
+        yield from _differ("overdue order of removal", mine, theirs)
 
 
 def _differ(what: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[str]:
@@ -50,7 +57,7 @@ def _differ(what: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> It
             yield f"{what} {name}: {_first_difference(mine.get(name), theirs.get(name))}"
 
 
-async def outcome(stack: Stack, as_of: date, purges: Mapping[str, Purged]) -> Outcome:
+async def outcome(stack: Stack, as_of: date, purges: Mapping[str, Purged], duties: Compared) -> Outcome:
     """Ask every service what a run came to."""
     counts = await Counts.ask(stack)
     headers = {"authorization": f"Bearer {stack.issuer.issue(Role.REGULATOR)}"}
@@ -69,6 +76,7 @@ async def outcome(stack: Stack, as_of: date, purges: Mapping[str, Purged]) -> Ou
         open_alerts=frozenset(alert["id"] for alert in alerts if alert["state"] == "open"),
         profiles=profiles,
         identity={**_clocks(counts), **{f"purge of {account}": purge for account, purge in purges.items()}},
+        duties=duties,
     )
 
 

@@ -91,6 +91,34 @@ class TestReturns:
 
 
 class TestFindings:
+    async def test_are_of_the_first_event_that_shows_them_in_one_batch_or_in_several(
+        self, open_service: OpenService
+    ) -> None:
+        files = [
+            OperatorRejected(
+                occurred_at=OPENED + timedelta(days=days),
+                account_id=BACK,
+                operator_id=BACK,
+                platform_id="north",
+                operator_ref="back",
+                jurisdiction="CN",
+                entity_type="company",
+                version=days + 1,
+                reasons=["qualification_missing_food_trade"],
+            )
+            for days in range(3)
+        ]
+
+        for batches in ([files], [[file] for file in files]):
+            risk = await open_service("risk")
+            for batch in batches:
+                await handle(risk, batch)
+
+            assert await seen(risk) == [("unqualified_operator", BACK, "high", [], OPENED, "open")]
+            (told,) = await risk.published(AlertRaised)
+            assert told.time is not None
+            assert datetime.fromisoformat(told.time) == OPENED
+
     async def test_of_a_missing_qualification_and_of_a_lapse_are_alerted(self, risk: Service) -> None:
         about: dict[str, Any] = {
             "occurred_at": OPENED,
