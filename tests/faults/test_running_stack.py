@@ -218,7 +218,7 @@ class TestInterrupt:
         where = ["--var", str(directory), "--port-base", str(ports.base)]
 
         first = await asyncio.create_subprocess_exec(*command, *where, cwd=ROOT, stdout=subprocess.DEVNULL)
-        await eventually(lambda: has_accepted(directory, ports, 1_000), seconds=90)
+        await eventually(lambda: has_accepted(directory, ports, 1_000), seconds=300)
         first.send_signal(signal.SIGINT)
         async with asyncio.timeout(_STOP_SECONDS):
             interrupted = await first.wait()
