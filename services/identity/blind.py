@@ -46,9 +46,7 @@ class BlindIndex:
 
     def number(self, kind: int, text: str) -> int:
         """Return the first eight bytes of a blind form as a number that fits PostgreSQL's `bigint`."""
-        hashed = self._begun_of(kind).copy()
-        hashed.update(text.encode("utf-8", "surrogatepass"))
-        return int.from_bytes(hashed.digest()[:8], "big", signed=True)
+        return int.from_bytes(self.value(kind, text)[:8], "big", signed=True)
 
     def _begun_for(self, kind: int) -> "hashlib.blake2b":
         hashed = self._begun.copy()
