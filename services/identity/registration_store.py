@@ -60,9 +60,8 @@ _PUT_FILES = """
 _PUT_LINKS = """
     INSERT INTO account_links (account_id, linked_from, linked_to, operator_id, platform_id)
     SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::uuid[], $5::text::text[])
-    ON CONFLICT (account_id, linked_from) DO UPDATE SET operator_id = excluded.operator_id,
-        linked_to = excluded.linked_to
 """
+_DROP_LINKS = "DELETE FROM account_links WHERE account_id = ANY ($1::uuid[])"
 _REVOKE = """
     UPDATE badges b SET revoked_at = x.t, revoked_because = x.w
     FROM unnest($1::uuid[], $2::timestamptz[], $3::text::text[]) AS x (i, t, w) WHERE b.id = x.i
@@ -120,7 +119,9 @@ class Book:
     searched: list[Searched] = field(default_factory=list)
     _files: list[tuple[Any, ...]] = field(default_factory=list)
     _new_operators: dict[UUID, tuple[str, Entity]] = field(default_factory=dict)
-    _relinked: dict[tuple[UUID, datetime], str] = field(default_factory=dict)
+    # Of which platform each account is that was linked otherwise, and which of them have links that are stored.
+    _relinked: dict[UUID, str] = field(default_factory=dict)
+    _replaced: set[UUID] = field(default_factory=set)
     _revoked: list[tuple[UUID, datetime, str]] = field(default_factory=list)
 
     def is_new(self, entity: Entity, jurisdiction: str) -> bool:
@@ -142,15 +143,25 @@ class Book:
         self._files.append((*own, *found))
 
     def link(self, account: Current, *, at: datetime) -> None:
-        """Link an account to its operator from an instant on, and end what it was linked to until then."""
+        """Link an account to its operator from an instant on, whatever files that came before it say of later ones.
+
+        So its files hold too: as of an instant, of those stated until then the one that came last.
+        """
         spans = self.links[account.id]
-        for since, span in spans.items():
-            if span.until is None and since < at:
-                spans[since] = span._replace(until=at)
-                self._relinked[account.id, since] = account.platform_id
-        known = spans.get(at)
-        spans[at] = Span(known.until if known is not None else None, account.operator_id)
-        self._relinked[account.id, at] = account.platform_id
+        newest = max((since for since in spans if since < at), default=None)
+        if newest is not None and spans[newest] == (None, account.operator_id):
+            return
+        if spans:
+            self._replaced.add(account.id)
+        for since in [since for since in spans if since >= at]:
+            del spans[since]
+        if newest is not None and spans[newest].operator_id == account.operator_id:
+            spans[newest] = Span(None, account.operator_id)
+        else:
+            if newest is not None:
+                spans[newest] = spans[newest]._replace(until=at)
+            spans[at] = Span(None, account.operator_id)
+        self._relinked[account.id] = account.platform_id
 
     def revoke_badges(self, account: UUID, because: str, *, at: datetime) -> list[BadgeRevoked]:
         """Revoke the badges of an account, and return what is to be published."""
@@ -183,7 +194,13 @@ class Book:
             texts = (text_array,) * 3
             forms = (list, list, text_array, list, text_array, text_array, text_array, *texts, list)
             await connection.execute(_PUT_FILES, *columns(self._files, *forms))
-        links = [(account, since, *self.links[account][since], p) for (account, since), p in self._relinked.items()]
+        links = [
+            (account, since, *span, platform)
+            for account, platform in self._relinked.items()
+            for since, span in self.links[account].items()
+        ]
+        if self._replaced:
+            await connection.execute(_DROP_LINKS, sorted(self._replaced))
         if links:
             await connection.execute(_PUT_LINKS, *columns(links, list, list, list, list, text_array))
         if self._revoked:

@@ -151,8 +151,8 @@ def _record(book: Book, values: RuleValues, step: Step, entity: Entity) -> Recor
     if step.legal_name != HIDDEN:
         book.claims[entity.id][after.id] = step.legal_name
     previous = before.operator_id if before is not None else None
+    book.link(after, at=step.at)
     if previous != entity.id:
-        book.link(after, at=step.at)
         events.append(_linked(after, step, previous))
     events.append(_found(after, step, finding))
     if before is not None:

@@ -77,6 +77,32 @@ class TestGetOperator:
         linked = await identity.published(OperatorLinked)
         assert len(linked) == 2
 
+    async def test_follows_files_that_came_late_to_their_own_days(self, identity: Service) -> None:
+        number = {"scheme": "uscc", "number": "91310000132612172J"}
+        other = operator_id("CN", "uscc", number["number"])
+        await told(identity, operator_registered(time="2026-03-01T00:00:00Z"))
+        await told(identity, operator_changed(time="2026-01-01T00:00:00Z"))
+
+        async def held_by(which: UUID, *days: str) -> list[bool]:
+            answers = [await identity.get(f"/v1/operators/{which}?as_of=2026-{day}T00:00:00Z") for day in days]
+            return [answer.status_code == 200 for answer in answers]
+
+        assert await held_by(LEGAL_ENTITY, "01-15", "03-15") == [True, True]
+
+        # What came last holds from its own day on.
+        await told(identity, operator_changed(time="2026-02-01T00:00:00Z", registration=number))
+        assert await held_by(LEGAL_ENTITY, "01-15", "02-15", "03-15") == [True, False, False]
+        assert await held_by(other, "01-15", "02-15", "03-15") == [False, True, True]
+        assert (await identity.get(f"/v1/lookup?account={SHOP}")).json()["id"] == str(other)
+
+        await told(identity, operator_changed(time="2026-01-10T00:00:00Z"))
+        assert await held_by(LEGAL_ENTITY, "01-15", "02-15", "03-15") == [True, True, True]
+        assert await held_by(other, "01-15", "02-15", "03-15") == [False, False, False]
+        links = await identity.rows("SELECT linked_from, linked_to FROM account_links")
+        assert [(row["linked_from"].isoformat(), row["linked_to"]) for row in links] == [
+            ("2026-01-01T00:00:00+00:00", None)
+        ]
+
     async def test_unites_the_accounts_of_one_number(self, identity: Service) -> None:
         await told(identity, operator_registered())
         await told(identity, operator_registered(platform_id="south", operator_ref="stall"), platform_id="south")
