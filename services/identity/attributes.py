@@ -89,7 +89,7 @@ def attributes(blind: BlindIndex, file: File) -> Attributes:
     kind = Kind.ADDRESS if where.numbers else Kind.PLACE
     numbers = blind.number(kind, f"numbers {where.numbers}") if where.numbers else 0
     there = Sketch(_value(blind, kind, where.key), numbers, _pieces(blind, kind, where.pieces))
-    return Attributes(frozenset({*values, there.value}), _bands(blind, where.pieces), name, there)
+    return Attributes(frozenset({*values, there.value}), _bands(blind, where.pieces, numbers), name, there)
 
 
 def _contact_values(blind: BlindIndex, file: File) -> Iterator[Value]:
@@ -118,10 +118,11 @@ def _pieces(blind: BlindIndex, kind: Kind, pieces: Iterable[str]) -> frozenset[i
     return frozenset([often(kind, piece) for piece in pieces])
 
 
-def _bands(blind: BlindIndex, pieces: frozenset[str]) -> frozenset[Value]:
-    """Return values of which near texts share one or more (MinHash in bands).
+def _bands(blind: BlindIndex, pieces: frozenset[str], numbers: int) -> frozenset[Value]:
+    """Return values of which near texts with the same numbers share one or more (MinHash in bands).
 
-    Which pieces they are made of does not depend on the key, so what is compared with what does not either.
+    Houses of one street share none, as they are not alike: it would fill the bands, and all of them be compared. Which
+    pieces they are made of does not depend on the key, so what is compared with what does not either.
     """
     if len(pieces) < _BAND_HASHES:
         return frozenset()
@@ -129,4 +130,5 @@ def _bands(blind: BlindIndex, pieces: frozenset[str]) -> frozenset[Value]:
     sketch.update(sorted(pieces))
     digest = sketch.digest()
     cut = enumerate(zip(digest[::2], digest[1::2], strict=True))
-    return frozenset([_value(blind, Kind.BAND, f"{band} {hashes}") for band, hashes in cut])
+    found = (blind.number(Kind.BAND, f"{band} {hashes}") for band, hashes in cut)
+    return frozenset([value_of(Kind.BAND, hashed ^ numbers) for hashed in found])

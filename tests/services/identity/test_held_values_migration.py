@@ -9,7 +9,7 @@ from alembic import command
 from shared import migrations
 from shared.process import plain_url
 from tests.services.doors import OpenService, Service
-from tests.services.identity.shops import BANK, FEBRUARY, MARCH, banned, changed, contacts, links_of, shop, told
+from tests.services.identity.shops import BANK, FEBRUARY, MARCH, banned, changed, contacts, kinds, links_of, shop, told
 
 # From what is kept now to what version 0018 kept: the rest of a hash, and its last four bits, can be anything.
 _TURNED = """(SELECT coalesce(string_agg(turned, '' ORDER BY place), '') FROM (
@@ -80,3 +80,28 @@ async def test_values_of_before_are_what_they_would_be_now(open_service: OpenSer
     assert found == expected
     assert len(found) > 10
     assert [link["came_back"] for link in await links_of(service, "new")] == [True]
+
+
+async def test_addresses_of_before_meet_those_with_their_numbers(open_service: OpenService) -> None:
+    service = await open_service("identity")
+    street = "云南省昆明市黑石铺晨光路{}号"
+    homes = {f"shop-{n}": contacts(address=street.format(n)) for n in range(8)}
+    name = "云南青鹭生物科技药业有限公司"
+    await told(
+        service, *(shop(ref, **home) for ref, home in homes.items()), shop("village", **contacts(address="石人村"))
+    )
+    await told(service, shop("first", legal_name=name, **contacts(address=street.format(60))))
+    expected = await kept(service)
+
+    config = migrations.alembic_config("identity", owner(service))
+    await asyncio.to_thread(command.downgrade, config, "0021")
+    shared = await service.rows("SELECT count(*) AS n FROM value_holders WHERE value & 15 = 9 GROUP BY value")
+    assert max(row["n"] for row in shared) > 4
+    await asyncio.to_thread(command.upgrade, config, "0022")
+
+    assert await kept(service) == expected
+    shared = await service.rows("SELECT count(*) AS n FROM value_holders WHERE value & 15 = 9 GROUP BY value")
+    assert max(row["n"] for row in shared) == 1
+    near = "云南青鷺生勿科技药业股份有限公司"
+    await told(service, shop("second", legal_name=near, **contacts(address="昆明市黑石铺辰光路60号")))
+    assert [kinds(link) for link in await links_of(service, "second")] == [["name_near", "address_near"]]

@@ -263,3 +263,15 @@ class TestCommonValues:
         (link,) = await links_of(identity, "first")
 
         assert kinds(link) == ["bank_account"]
+
+    async def test_do_not_hide_addresses_that_are_alike(self, identity: Service) -> None:
+        await told(
+            identity, *(shop(f"shop-{n}", **contacts(address=f"云南省昆明市黑石铺晨光路{n}号")) for n in range(30))
+        )
+        one = {"legal_name": "云南青鹭生物科技药业有限公司", **contacts(address="云南省昆明市黑石铺晨光路60号")}
+        other = {"legal_name": "云南青鷺生勿科技药业股份有限公司", **contacts(address="昆明市黑石铺辰光路60号")}
+        await told(identity, shop("first", **one), shop("second", **other))
+
+        (link,) = await links_of(identity, "first")
+
+        assert kinds(link) == ["name_near", "address_near"]
