@@ -148,7 +148,7 @@ async def read_holders(connection: Connection, values: Sequence[Value], most: Se
 
 async def read_links(connection: Connection, operators: Collection[UUID]) -> dict[Pair, Link]:
     """Return the links of some operators."""
-    rows = await connection.fetch(_LINKS, sorted(operators)) if operators else []
+    rows = await connection.fetch(_LINKS, list(operators)) if operators else []
     return {(row[0], row[1]): Link(row["score"], read_reasons(row["reasons"])) for row in rows}
 
 

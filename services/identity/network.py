@@ -5,7 +5,7 @@ in which files came: links and returns are functions of who holds what now.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
@@ -115,7 +115,7 @@ class Network:
         for pair in sorted(pairs):
             if self._rescore(pair, changes):
                 affected.update(pair)
-        affected.update(*(self._linked[operator] for operator in operators))
+        affected.update(*(self._linked_to(operator) for operator in operators))
         for other in sorted(set(chain.from_iterable(self._members[operator] for operator in affected))):
             self._review(self.accounts[other], changes)
         return changes
@@ -172,7 +172,7 @@ class Network:
         """Return the pairs of operators with whoever shares something rare with them, and whom they are linked to."""
         found: set[Pair] = set()
         for operator in operators:
-            linked = self._linked[operator]
+            linked = self._linked_to(operator)
             others = set(linked)
             for value in self.side(operator).all:
                 if 1 < len(holders := self.holders[value]) <= policy.most(value) and policy.brings_together(value):
@@ -194,8 +194,9 @@ class Network:
                 continue
             # One holder more only takes from links that are; one less may make links that were not.
             new_ones = len(holders) < before and policy.may_link(value, len(holders), before)
-            for holder in holders:
-                others = self._linked[holder] | holders if new_ones else self._linked[holder]
+            # Of many who hold a person's name, hardly any are linked.
+            for holder in holders if new_ones else holders & self._linked.keys():
+                others = self._linked_to(holder) | holders if new_ones else self._linked[holder]
                 found.update(pair_of(holder, other) for other in others if other != holder)
             if new_ones and kind_of(value) in SKETCHED:
                 # What is alike weighs more too, with whomever they meet.
@@ -233,12 +234,17 @@ class Network:
         a, b = pair
         if known is None:
             self.links.pop(pair, None)
-            self._linked[a].discard(b)
-            self._linked[b].discard(a)
+            for one, other in (pair, (b, a)):
+                self._linked[one].discard(other)
+                if not self._linked[one]:
+                    del self._linked[one]
         else:
             self.links[pair] = known
             self._linked[a].add(b)
             self._linked[b].add(a)
+
+    def _linked_to(self, operator: UUID) -> Set[UUID]:
+        return self._linked.get(operator, frozenset())
 
     def _newest(self, operators: Iterable[UUID]) -> date:
         return max(self.accounts[one].stated_at for operator in operators for one in self._members[operator]).date()
@@ -257,7 +263,7 @@ class Network:
 
     def _banned_around(self, account: Holder) -> Iterable[Return]:
         own = account.operator_id
-        for operator in {own, *self._linked[own]}:
+        for operator in {own, *self._linked_to(own)}:
             for one in self._members[operator]:
                 banned = self.accounts[one]
                 if banned.banned_at is None or one == account.account_id:
