@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import msgspec
+import numpy as np
 from stdnum.cn import uscc
 
 from benchmarks.invented_names import firm
@@ -34,13 +35,15 @@ _SIGNS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _WAYS = ("路", "街", "大道", "东路", "西路", "巷")
 _CITIES = ("深圳市", "杭州市", "广州市", "义乌市", "苏州市", "成都市", "宁波市", "青岛市")
+# How far the worker is is looked at so often, and told of the first and the last of so many parts.
+_LOOK_SECONDS, _PARTS = 1.0, 10
+_RECORDED = "SELECT coalesce(sum(count), 0) / 2 FROM outbox WHERE topic = 'identity.operators'"
 _AT_ONCE = ", while the door took them: from the first request to the last commit"
 # What each file leaves: rows of a table, or facts of a topic.
-_LEFT = """
+_LEFT = f"""
     SELECT least((SELECT count(*) FROM registration_files), (SELECT count(*) FROM link_sketches),
-        (SELECT count(*) FROM searched_accounts), (SELECT count(*) FROM file_digests),
-        (SELECT sum(count) / 2 FROM outbox WHERE topic = 'identity.operators'))
-"""
+        (SELECT count(*) FROM searched_accounts), (SELECT count(*) FROM file_digests), ({_RECORDED}))
+"""  # noqa: S608 - ours
 
 
 class _Asked(NamedTuple):
@@ -67,12 +70,57 @@ def _asked(*, at_once: bool) -> _Asked:
     return _Asked(int(files), int(members_), at_once)
 
 
+class _Pace:
+    """How much the worker had recorded by when, looked at while it works."""
+
+    def __init__(self, sessions: Sessions, files: int) -> None:
+        self._sessions, self._files = sessions, files
+        self._moments, self._recorded = [time.perf_counter()], [0.0]
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Look beside the work, which is done at the end."""
+        looking = asyncio.create_task(self._look())
+        try:
+            yield
+            self._note(self._files)
+        finally:
+            looking.cancel()
+
+    def whole(self) -> float:
+        """Return how many a second were recorded."""
+        return self._files / (self._moments[-1] - self._moments[0])
+
+    def ends(self) -> tuple[float, float]:
+        """Return the same of the first and of the last part of them."""
+        part = self._files / _PARTS
+        early, late = np.interp([part, self._files - part], self._recorded, self._moments)
+        return part / (early - self._moments[0]), part / (self._moments[-1] - late)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            async with transaction(self._sessions) as session:
+                self._note(await (await driver(session)).fetchval(_RECORDED))
+
+    def _note(self, recorded: float) -> None:
+        self._moments.append(time.perf_counter())
+        self._recorded.append(float(recorded))
+
+
 async def _measure(asked: _Asked) -> Result:
     async with _identity() as (client, environment, sessions):
         # Made up beforehand: that is not the door's work.
         path = Path(environment["VAR_DIR"]) / "bodies"
         path.write_bytes(b"\n".join(_bodies(asked.files)))
-        door, worker = await (_both if asked.at_once else _one_after_the_other)(client, path, environment, asked)
+        async with members(asked.members, asked.files, environment) as running:
+            sent = asyncio.create_task(_through_door(client, path, asked.files))
+            if not asked.at_once:
+                await sent
+            pace = _Pace(sessions, asked.files)
+            async with pace.kept():
+                await apply_all(running)
+            door = await sent
         async with transaction(sessions) as session:
             left = await (await driver(session)).fetchval(_LEFT)
         if left != asked.files:
@@ -80,39 +128,22 @@ async def _measure(asked: _Asked) -> Result:
     name = "identity.registrations_at_once_per_s" if asked.at_once else "identity.registrations_per_s"
     return Result(
         name=name,
-        value=min(door, worker),
+        value=min(door, pace.whole()),
         unit="registrations/s",
         command=f"make bench ONLY={name}{'' if asked.files == _REGISTRATIONS else f' REGISTRATIONS={asked.files}'}",
-        notes=_notes(asked, door, worker),
+        notes=_notes(asked, door, pace),
     )
 
 
-def _notes(asked: _Asked, door: float, worker: float) -> list[str]:
+def _notes(asked: _Asked, door: float, pace: _Pace) -> list[str]:
     how = f"{APPLIED:,} a transaction, read from the accepted log without Kafka{_AT_ONCE if asked.at_once else ''}"
+    first, last = pace.ends()
     return [
         f"{asked.files:,} files of as many firms, into an empty register",
         f"door {door:,.0f}/s, {POSTED} a request, one after the other",
-        f"worker {worker:,.0f}/s, {asked.members} members, {how}",
+        f"worker {pace.whole():,.0f}/s, {asked.members} members, {how}",
+        f"the first {asked.files // _PARTS:,} of them {first:,.0f}/s, the last {last:,.0f}/s",
     ]
-
-
-async def _one_after_the_other(
-    client: httpx.AsyncClient, path: Path, environment: dict[str, str], asked: _Asked
-) -> tuple[float, float]:
-    async with members(asked.members, asked.files, environment) as running:
-        door = await _through_door(client, path, asked.files)
-        began = time.perf_counter()
-        await apply_all(running)
-    return door, asked.files / (time.perf_counter() - began)
-
-
-async def _both(
-    client: httpx.AsyncClient, path: Path, environment: dict[str, str], asked: _Asked
-) -> tuple[float, float]:
-    async with members(asked.members, asked.files, environment) as running:
-        began = time.perf_counter()
-        door, _ = await asyncio.gather(_through_door(client, path, asked.files), apply_all(running))
-    return door, asked.files / (time.perf_counter() - began)
 
 
 async def _through_door(client: httpx.AsyncClient, path: Path, count: int) -> float:
