@@ -23,15 +23,17 @@ from deploy.children import Account, Child
 from deploy.preflight import StackError
 from deploy.secret_files import write_secret
 
-# For two cores and 24 GiB shared with everything else. Durability is never traded: fsync and
+# For two cores and a memory shared with everything else. Durability is never traded: fsync and
 # synchronous_commit stay on. WAL compression stays off: this build knows only pglz, which costs more CPU than
 # the rare full-page images of a 15-minute checkpoint cost disk.
+# An eighth of the memory is PostgreSQL's: rows wait for pages where indexes of ids that come in no order do not fit.
+_SHARED_MB = min(2_048, max(128, psutil.virtual_memory().total // 8 // 2**20))
 POSTGRES_SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "fsync": "on",
     "synchronous_commit": "on",
-    "shared_buffers": "512MB",
+    "shared_buffers": f"{_SHARED_MB}MB",
     "effective_cache_size": "8GB",
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",
