@@ -1,6 +1,6 @@
 """Profiles: the score and level of every operator whose facts changed, and what a profile was on any date."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -18,15 +18,21 @@ from shared.events.credit import Level, LevelChanged
 from shared.events.identity import OperatorLinked
 from shared.messaging import publish
 
-# A link's history has one row an interval; the open one ends where the next begins.
-_UNLINK = """
-    UPDATE account_links SET linked_to = x.at FROM unnest($1::uuid[], $2::timestamptz[]) AS x (account, at)
-    WHERE account_id = x.account AND linked_to IS NULL AND linked_from < x.at
-"""
+# A link's history has one row an interval. What comes last holds from its own instant on: the interval of that instant
+# ends there, and those of later ones, whose files came before, are no more.
+_UNLINK = (
+    """
+    DELETE FROM account_links l USING unnest($1::uuid[], $2::timestamptz[]) AS x (account, at)
+    WHERE l.account_id = x.account AND l.linked_from >= x.at
+    """,
+    """
+    UPDATE account_links l SET linked_to = x.at FROM unnest($1::uuid[], $2::timestamptz[]) AS x (account, at)
+    WHERE l.account_id = x.account AND (l.linked_to IS NULL OR l.linked_to > x.at)
+    """,
+)
 _LINK = """
     INSERT INTO account_links (account_id, linked_from, operator_id, platform_id, operator_ref)
     SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[])
-    ON CONFLICT (account_id, linked_from) DO UPDATE SET operator_id = excluded.operator_id
 """
 _OPEN = """
     INSERT INTO profiles (operator_id, score, level, tree_version) SELECT o, $2, $3, $4 FROM unnest($1::uuid[]) AS o
@@ -71,19 +77,27 @@ class Account(NamedTuple):
 async def link(session: AsyncSession, events: Sequence[OperatorLinked], tree: Tree) -> set[UUID]:
     """Record who holds accounts from when on, and return the operators it changes."""
     connection = await driver(session)
-    for one in events:
-        await connection.execute(_UNLINK, [one.account_id], [one.linked_from])
-        await connection.execute(
-            _LINK,
-            [one.account_id],
-            [one.linked_from],
-            [one.operator_id],
-            [one.platform_id],
-            [one.operator_ref],
-        )
+    for round_ in _rounds(events):
+        rows = [(e.account_id, e.linked_from, e.operator_id, e.platform_id, e.operator_ref) for e in round_]
+        accounts, since, *others = map(list, zip(*rows, strict=True))
+        for statement in _UNLINK:
+            await connection.execute(statement, accounts, since)
+        await connection.execute(_LINK, accounts, since, *others)
     operators = {e.operator_id for e in events} | {e.previous_operator_id for e in events if e.previous_operator_id}
     await connection.execute(_OPEN, sorted(operators), tree.base, tree.level(tree.base), tree.version)
     return operators
+
+
+def _rounds(events: Sequence[OperatorLinked]) -> list[list[OperatorLinked]]:
+    """Return events in rounds that have one of an account each, and the events of an account in their order."""
+    rounds: list[list[OperatorLinked]] = []
+    seen: Counter[UUID] = Counter()
+    for one in events:
+        if seen[one.account_id] == len(rounds):
+            rounds.append([])
+        rounds[seen[one.account_id]].append(one)
+        seen[one.account_id] += 1
+    return rounds
 
 
 async def refresh(

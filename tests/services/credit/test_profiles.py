@@ -200,6 +200,23 @@ class TestLinks:
         told = [(c.operator_id, c.from_level, c.to_level) for c in await levels(credit)]
         assert sorted(told[1:]) == sorted([(OWNER, "C", "B"), (buyer, "B", "C")])
 
+    @pytest.mark.parametrize("batch", [1, 3])
+    async def test_of_a_file_that_came_late_hold_from_its_own_day_on(self, credit: Service, batch: int) -> None:
+        buyer, heir = new_id(), new_id()
+        sold, late = linked(SHOP, buyer, at=day(8), previous=OWNER), linked(SHOP, heir, at=day(4), previous=buyer)
+        events = [alert_raised(at=day(9)), sold, late]
+
+        for first in range(0, len(events), batch):
+            await handle(credit, events[first : first + batch])
+
+        assert (await credit.get(f"/v1/profiles/{buyer}")).status_code == 404
+        assert (await profile(credit, heir))["facts"] == 1
+        for operator, days in ((OWNER, [3]), (heir, [5, 9])):
+            for number in (3, 5, 9):
+                answer = await credit.get(f"/v1/profiles/{operator}?as_of={day(number).date()}")
+                held = [SHOP] if number in days else []
+                assert [UUID(a["account_id"]) for a in answer.json()["accounts"]] == held, (operator, number)
+
     async def test_unite_the_facts_of_all_accounts(self, credit: Service) -> None:
         stall = new_id()
         await handle(credit, [linked(stall), alert_raised(), alert_raised(account=stall)])
