@@ -119,8 +119,7 @@ async def _measure(asked: _Asked) -> Result:
                 await sent
             pace = _Pace(sessions, asked.files)
             async with pace.kept():
-                await apply_all(running)
-            door = await sent
+                door, _ = await asyncio.gather(sent, apply_all(running))
         async with transaction(sessions) as session:
             left = await (await driver(session)).fetchval(_LEFT)
         if left != asked.files:

@@ -57,7 +57,7 @@ class Tally(Base):
 
 
 class AccountLink(Base):
-    """Which operator an account belonged to, between two dates."""
+    """Which operator an account belonged to, between two dates, by which version of the account."""
 
     __tablename__ = "account_links"
     __table_args__ = (Index("ix_account_links_operator_id", "operator_id"),)
@@ -65,6 +65,7 @@ class AccountLink(Base):
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     linked_from: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
     linked_to: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    version: Mapped[int] = mapped_column(server_default="0")
     operator_id: Mapped[UUID]
     platform_id: Mapped[str] = mapped_column(Text)
     operator_ref: Mapped[str] = mapped_column(Text)

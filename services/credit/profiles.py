@@ -18,21 +18,29 @@ from shared.events.credit import Level, LevelChanged
 from shared.events.identity import OperatorLinked
 from shared.messaging import publish
 
-# A link's history has one row an interval. What comes last holds from its own instant on: the interval of that instant
-# ends there, and those of later ones, whose files came before, are no more.
-_UNLINK = (
+# A link's history has one row an interval. A later version of the account holds from its own instant on, whatever
+# earlier ones say of that time: their intervals end there or are no more. They may come in any order: quarantine lets
+# old ones go later.
+_SHORTEN = (
     """
-    DELETE FROM account_links l USING unnest($1::uuid[], $2::timestamptz[]) AS x (account, at)
-    WHERE l.account_id = x.account AND l.linked_from >= x.at
+    DELETE FROM account_links l USING unnest($1::uuid[], $2::timestamptz[], $3::int[]) AS x (account, at, version)
+    WHERE l.account_id = x.account AND l.linked_from >= x.at AND l.version <= x.version
     """,
     """
-    UPDATE account_links l SET linked_to = x.at FROM unnest($1::uuid[], $2::timestamptz[]) AS x (account, at)
-    WHERE l.account_id = x.account AND (l.linked_to IS NULL OR l.linked_to > x.at)
+    UPDATE account_links l SET linked_to = x.at
+    FROM unnest($1::uuid[], $2::timestamptz[], $3::int[]) AS x (account, at, version)
+    WHERE l.account_id = x.account AND (l.linked_to IS NULL OR l.linked_to > x.at) AND l.linked_from < x.at
+        AND l.version <= x.version
     """,
 )
 _LINK = """
-    INSERT INTO account_links (account_id, linked_from, operator_id, platform_id, operator_ref)
-    SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[])
+    INSERT INTO account_links (account_id, linked_from, linked_to, version, operator_id, platform_id, operator_ref)
+    SELECT x.account, x.at, (SELECT min(l.linked_from) FROM account_links l
+        WHERE l.account_id = x.account AND l.version > x.version), x.version, x.operator, x.platform, x.ref
+    FROM unnest($1::uuid[], $2::timestamptz[], $3::int[], $4::uuid[], $5::text[], $6::text[])
+        AS x (account, at, version, operator, platform, ref)
+    WHERE NOT EXISTS (SELECT FROM account_links l
+        WHERE l.account_id = x.account AND l.version > x.version AND l.linked_from <= x.at)
 """
 _OPEN = """
     INSERT INTO profiles (operator_id, score, level, tree_version) SELECT o, $2, $3, $4 FROM unnest($1::uuid[]) AS o
@@ -78,11 +86,11 @@ async def link(session: AsyncSession, events: Sequence[OperatorLinked], tree: Tr
     """Record who holds accounts from when on, and return the operators it changes."""
     connection = await driver(session)
     for round_ in _rounds(events):
-        rows = [(e.account_id, e.linked_from, e.operator_id, e.platform_id, e.operator_ref) for e in round_]
-        accounts, since, *others = map(list, zip(*rows, strict=True))
-        for statement in _UNLINK:
-            await connection.execute(statement, accounts, since)
-        await connection.execute(_LINK, accounts, since, *others)
+        rows = [(e.account_id, e.linked_from, e.version, e.operator_id, e.platform_id, e.operator_ref) for e in round_]
+        accounts, since, versions, *others = map(list, zip(*rows, strict=True))
+        for statement in _SHORTEN:
+            await connection.execute(statement, accounts, since, versions)
+        await connection.execute(_LINK, accounts, since, versions, *others)
     operators = {e.operator_id for e in events} | {e.previous_operator_id for e in events if e.previous_operator_id}
     await connection.execute(_OPEN, sorted(operators), tree.base, tree.level(tree.base), tree.version)
     return operators

@@ -68,7 +68,7 @@ class VerificationDue(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=T
 
 
 class OperatorLinked(_OperatorEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """An account belongs to a legal entity from `linked_from` on; an earlier link ends there."""
+    """An account belongs to a legal entity from `linked_from` on, whatever earlier versions of it say of that time."""
 
     type: ClassVar[str] = "identity.operator.linked.v1"
     linked_from: datetime

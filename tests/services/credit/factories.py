@@ -35,13 +35,13 @@ def about(account: UUID, at: datetime, **fields: Any) -> dict[str, Any]:
 
 
 def linked(
-    account: UUID = SHOP, operator: UUID = OWNER, *, at: datetime = DAY, previous: UUID | None = None
+    account: UUID = SHOP, operator: UUID = OWNER, *, at: datetime = DAY, previous: UUID | None = None, version: int = 1
 ) -> OperatorLinked:
     return OperatorLinked(
         **about(account, at),
         operator_id=operator,
         operator_ref="shop",
-        version=1,
+        version=version,
         linked_from=at,
         previous_operator_id=previous,
     )

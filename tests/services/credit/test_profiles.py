@@ -1,7 +1,8 @@
 """Profiles: facts that supersede each other, scores on any date, levels told once, accounts that change hands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
@@ -201,21 +202,45 @@ class TestLinks:
         assert sorted(told[1:]) == sorted([(OWNER, "C", "B"), (buyer, "B", "C")])
 
     @pytest.mark.parametrize("batch", [1, 3])
-    async def test_of_a_file_that_came_late_hold_from_its_own_day_on(self, credit: Service, batch: int) -> None:
-        buyer, heir = new_id(), new_id()
-        sold, late = linked(SHOP, buyer, at=day(8), previous=OWNER), linked(SHOP, heir, at=day(4), previous=buyer)
-        events = [alert_raised(at=day(9)), sold, late]
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    async def test_of_a_late_file_hold_from_its_own_day_on_whatever_comes_first(
+        self, credit: Service, order: Sequence[int], batch: int
+    ) -> None:
+        buyer, heir, late = new_id(), new_id(), new_id()
+        events = [
+            linked(SHOP, buyer, at=day(6), previous=OWNER, version=2),
+            linked(SHOP, heir, at=day(8), previous=buyer, version=3),
+            linked(SHOP, late, at=day(4), previous=heir, version=4),
+        ]
+        await handle(credit, [alert_raised(at=day(9))])
 
-        for first in range(0, len(events), batch):
-            await handle(credit, events[first : first + batch])
+        for first in range(0, len(order), batch):
+            await handle(credit, [events[place] for place in order[first : first + batch]])
 
-        assert (await credit.get(f"/v1/profiles/{buyer}")).status_code == 404
-        assert (await profile(credit, heir))["facts"] == 1
-        for operator, days in ((OWNER, [3]), (heir, [5, 9])):
-            for number in (3, 5, 9):
+        for operator, days in ((OWNER, [3]), (late, [5, 7, 9])):
+            for number in (3, 5, 7, 9):
                 answer = await credit.get(f"/v1/profiles/{operator}?as_of={day(number).date()}")
                 held = [SHOP] if number in days else []
                 assert [UUID(a["account_id"]) for a in answer.json()["accounts"]] == held, (operator, number)
+        assert [(await profile(credit, late))["facts"], (await profile(credit))["facts"]] == [1, 0]
+        gone = [(await credit.get(f"/v1/profiles/{operator}")).status_code for operator in (buyer, heir)]
+        assert gone == [404, 404]
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    async def test_that_come_in_another_order_are_told_by_their_versions(
+        self, credit: Service, order: Sequence[int]
+    ) -> None:
+        owners = [new_id() for _ in range(3)]
+        events = [linked(SHOP, one, at=day(2 * n), version=n + 2) for n, one in enumerate(owners)]
+
+        await handle(credit, [events[place] for place in order])
+
+        rows = await credit.rows("SELECT operator_id, linked_from, linked_to FROM account_links ORDER BY linked_from")
+        assert [tuple(row) for row in rows] == [
+            (owners[0], day(0), day(2)),
+            (owners[1], day(2), day(4)),
+            (owners[2], day(4), None),
+        ]
 
     async def test_unite_the_facts_of_all_accounts(self, credit: Service) -> None:
         stall = new_id()
